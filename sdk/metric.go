@@ -75,6 +75,7 @@ const (
 	OperatorStake    MetricID = "operator_stake_native"
 
 	ReportHeight MetricID = "report_height"
+	ChainHeight  MetricID = "chain_height"
 	Price        MetricID = "price"
 	ExitQuote    MetricID = "exit_quote"
 	BenchmarkAPR MetricID = "benchmark_apr"
@@ -165,6 +166,7 @@ var catalogue = []MetricDef{
 	of("count", Modules, "count", "staking modules or sub-pools"),
 	level(OperatorStake, "native", "stake run by one operator, named by the label operator", false),
 	of("setting", ReportHeight, "height", "block or slot the protocol's last report describes"),
+	of("setting", ChainHeight, "height", "block or slot number the chain had reached at the time; the token names the chain's native asset"),
 	of("price", Price, "quote per token", "market price of a token or asset in the asset named by the label quote"),
 	of("quote", ExitQuote, "native", "native asset received for tokens worth size_native at redemption value, by route"),
 	of("setting", BenchmarkAPR, "fraction", "the chain's own staking rate as an APR, fraction per year, as its source states it"),
