@@ -1,0 +1,89 @@
+package transforms
+
+import (
+	"math/big"
+	"time"
+
+	"github.com/lst-pipeline/lst-pipeline/sdk"
+)
+
+// Settings are the limits the checks use. A zero field means its default.
+type Settings struct {
+	// RateMin and RateMax bound an exchange rate, native per share.
+	RateMin, RateMax *big.Rat
+	// NativeMax bounds every amount in a native asset or in shares; more than any
+	// chain's whole supply.
+	NativeMax *big.Rat
+	// IdentityTolerance is how far, relative to backing_native, supply × rate may
+	// be off before the three are suspect.
+	IdentityTolerance *big.Rat
+	// Jumps bound the change of a series against its last trusted value if that is
+	// at most JumpWindow old. Beyond them a value is suspect.
+	Jumps      map[sdk.MetricID]Jump
+	JumpWindow time.Duration
+	// RateDigits is how many significant digits a printed rate needs; with fewer
+	// it is labelled estimated.
+	RateDigits int
+	// Drift is how much later than its anchor a value may be where an anchor
+	// names a moment and not a block (no hash): a Solana node answers for its
+	// newest finalised slot.
+	Drift time.Duration
+	// PriceMaxAge is how old a USD price may be to value a TVL.
+	PriceMaxAge time.Duration
+}
+
+// Jump bounds one change, as fractions of the last value; nil means unbounded.
+type Jump struct{ Drop, Rise *big.Rat }
+
+// DefaultSettings returns the limits used for zero fields.
+func DefaultSettings() Settings {
+	half := big.NewRat(1, 2)
+	return Settings{
+		RateMin: half, RateMax: big.NewRat(100, 1),
+		NativeMax:         big.NewRat(1_000_000_000_000, 1),
+		IdentityTolerance: big.NewRat(1, 1000),
+		Jumps: map[sdk.MetricID]Jump{
+			sdk.ExchangeRateMetric: {Drop: big.NewRat(5, 100), Rise: big.NewRat(3, 100)},
+			// Half a pool does not leave between two readings; half an answer may
+			// go missing (nodes have returned partial sets of accounts).
+			sdk.BackingNative: {Drop: half},
+			sdk.LSTSupply:     {Drop: half},
+		},
+		JumpWindow:  30 * 24 * time.Hour,
+		RateDigits:  9,
+		Drift:       15 * time.Minute,
+		PriceMaxAge: 26 * time.Hour,
+	}
+}
+
+func (s Settings) withDefaults() Settings {
+	d := DefaultSettings()
+	if s.RateMin == nil {
+		s.RateMin = d.RateMin
+	}
+	if s.RateMax == nil {
+		s.RateMax = d.RateMax
+	}
+	if s.NativeMax == nil {
+		s.NativeMax = d.NativeMax
+	}
+	if s.IdentityTolerance == nil {
+		s.IdentityTolerance = d.IdentityTolerance
+	}
+	if s.Jumps == nil {
+		s.Jumps = d.Jumps
+	}
+	if s.JumpWindow == 0 {
+		s.JumpWindow = d.JumpWindow
+	}
+	if s.RateDigits == 0 {
+		s.RateDigits = d.RateDigits
+	}
+	if s.Drift == 0 {
+		s.Drift = d.Drift
+	}
+	if s.PriceMaxAge == 0 {
+		s.PriceMaxAge = d.PriceMaxAge
+	}
+	return s
+}
