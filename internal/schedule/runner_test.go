@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,13 +22,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // planner is the smallest thing that decides what is due: schedule − coverage.
 type planner struct {
 	schedule schedule.Schedule
-	skew     time.Duration // what the planner's clock shows beyond the real one
-	covered  time.Time     // every tick up to here is covered
+	skew     atomic.Int64 // nanoseconds the planner's clock is ahead of the real one
+	covered  time.Time    // every tick up to here is covered
 	ran      []time.Time
 }
 
 func (p *planner) wake(_ context.Context, until time.Time) {
-	for _, tick := range p.schedule.Ticks(p.covered, until.Add(p.skew)) {
+	for _, tick := range p.schedule.Ticks(p.covered, until.Add(time.Duration(p.skew.Load()))) {
 		p.ran = append(p.ran, tick)
 		p.covered = tick
 	}
@@ -112,7 +113,7 @@ func TestEachTickRunsOnceWhateverTheClockDoes(t *testing.T) {
 				r.Add("state", p.schedule, 0, p.wake)
 				stop := start(r)
 				for _, skew := range tc.skews {
-					p.skew = skew
+					p.skew.Store(int64(skew))
 					time.Sleep(10 * time.Minute)
 					synctest.Wait()
 				}
