@@ -1,0 +1,211 @@
+package evm
+
+import (
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/lst-pipeline/lst-pipeline/sdk"
+)
+
+// maxUint256 is what contracts answer for "unlimited" and "never".
+var maxUint256 = new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))
+
+// IsUnlimited reports the sentinel 2^256−1.
+func IsUnlimited(n *big.Int) bool { return n != nil && n.Cmp(maxUint256) == 0 }
+
+// Number is a quantity on its way to an observation: an exact value with its
+// evidence, or the error that says why there is none. Operations on Numbers keep
+// the evidence of all parts and the first error.
+type Number struct {
+	Value    *big.Int
+	Divisor  *big.Int // nil means 1
+	Decimals uint8
+	Err      error
+	Quality  sdk.Quality
+	Reason   string
+	RefTime  time.Time
+	Source   sdk.Source
+}
+
+// Number takes the integer at place i with its decimal exponent.
+func (r Result) Number(i int, decimals uint8) Number {
+	v, err := r.Int(i)
+	return Number{Value: v, Decimals: decimals, Err: err, Quality: sdk.QualityOK, Source: r.Source(i)}
+}
+
+// Unknown is a Number without value, for a reason other than a failed call.
+func Unknown(source sdk.Source, format string, args ...any) Number {
+	return Number{Err: sdk.Errorf(sdk.KindNoData, format, args...), Quality: sdk.QualityOK, Source: source}
+}
+
+// Plus adds two numbers of the same scale.
+func (n Number) Plus(m Number) Number { return n.combine("+", m, (*big.Int).Add) }
+
+// Minus subtracts a number of the same scale.
+func (n Number) Minus(m Number) Number { return n.combine("-", m, (*big.Int).Sub) }
+
+// Mul multiplies two numbers; their decimals add up.
+func (n Number) Mul(m Number) Number {
+	out := n.combine("*", m, (*big.Int).Mul)
+	out.Decimals = n.Decimals + m.Decimals
+	return out
+}
+
+func (n Number) combine(op string, m Number, f func(z, x, y *big.Int) *big.Int) Number {
+	out := n.with(op, m)
+	if out.Err != nil {
+		return out
+	}
+	if op != "*" && n.Decimals != m.Decimals {
+		out.Err = sdk.Errorf(sdk.KindInternal, "%s: numbers of %d and %d decimals cannot be added", out.Source.Method, n.Decimals, m.Decimals)
+		return out
+	}
+	out.Value = f(new(big.Int), n.Value, m.Value)
+	return out
+}
+
+// Times multiplies by a constant that the source's unit asks for.
+func (n Number) Times(factor int64) Number {
+	if n.Err == nil {
+		n.Value = new(big.Int).Mul(n.Value, big.NewInt(factor))
+	}
+	return n
+}
+
+// Over makes the exact ratio n ÷ m of two integers of the same scale, which
+// therefore has no decimals. A zero or negative divisor is an error of kind no_data.
+func (n Number) Over(m Number) Number {
+	out := n.with("/", m)
+	out.Decimals = 0
+	switch {
+	case out.Err != nil:
+	case n.Decimals != m.Decimals:
+		out.Err = sdk.Errorf(sdk.KindInternal, "%s: a ratio needs two numbers of one scale", out.Source.Method)
+	case m.Value.Sign() <= 0:
+		out.Err = sdk.Errorf(sdk.KindNoData, "%s: the divisor is %s", out.Source.Method, m.Value)
+	default:
+		out.Divisor = m.Value
+	}
+	return out
+}
+
+// Not turns a flag round.
+func (n Number) Not() Number {
+	if n.Err == nil {
+		n.Value = new(big.Int).Sub(big.NewInt(1), n.Value)
+	}
+	n.Source.Method = "not " + n.Source.Method
+	return n
+}
+
+// At dates the number by the moment its source describes.
+func (n Number) At(t time.Time) Number { n.RefTime = t; return n }
+
+// Marked lowers the quality, with the reason. Reasons add up.
+func (n Number) Marked(q sdk.Quality, reason string) Number {
+	if reason == "" {
+		return n
+	}
+	n.Quality = q
+	if n.Reason != "" {
+		reason = n.Reason + "; " + reason
+	}
+	n.Reason = reason
+	return n
+}
+
+// with joins the evidence of two numbers.
+func (n Number) with(op string, m Number) Number {
+	out := n
+	if out.Err == nil {
+		out.Err = m.Err
+	}
+	if out.Reason == "" {
+		out.Quality, out.Reason = m.Quality, m.Reason
+	}
+	s, t := n.Source, m.Source
+	if op == "*" || op == "/" {
+		s.Method, t.Method = grouped(s.Method), grouped(t.Method)
+	}
+	// What both parts share is named once.
+	out.Source.Method = join(s.Method, op, t.Method)
+	out.Source.Target = join(s.Target, " ", t.Target)
+	out.Source.Field = join(s.Field, op, t.Field)
+	if out.Source.Digest == "" {
+		out.Source.Digest = t.Digest
+	}
+	return out
+}
+
+func join(a, op, b string) string {
+	if a == b {
+		return a
+	}
+	return a + op + b
+}
+
+// grouped puts a sum into parentheses.
+func grouped(method string) string {
+	if strings.ContainsAny(method, "+-") {
+		return "(" + method + ")"
+	}
+	return method
+}
+
+// Rows collects the observations of one token at one anchor.
+type Rows struct {
+	snap     *Snapshot
+	token    sdk.TokenID
+	obs      []sdk.Observation
+	failures []sdk.Failure
+}
+
+// Rows starts the rows of a token.
+func (s *Snapshot) Rows(token sdk.TokenID) *Rows { return &Rows{snap: s, token: token} }
+
+// Add turns a number into an observation. Where the chain has no answer the
+// observation has no value and the reason; any other error becomes a failure of
+// the token. labels are pairs of key and value.
+func (r *Rows) Add(metric sdk.MetricID, n Number, labels ...string) {
+	o := sdk.Observation{
+		Token: r.token, Metric: metric, Anchor: r.snap.Index,
+		Value: n.Value, Divisor: n.Divisor, Decimals: n.Decimals,
+		RefTime: n.RefTime, Quality: n.Quality, Reason: n.Reason, Source: n.Source,
+	}
+	if len(labels) > 0 {
+		o.Labels = map[string]string{}
+		for i := 0; i+1 < len(labels); i += 2 {
+			o.Labels[labels[i]] = labels[i+1]
+		}
+	}
+	if n.Err == nil && IsUnlimited(n.Value) {
+		n.Err = sdk.Errorf(sdk.KindNoData, "the contract answered 2^256-1, which stands for no limit or never")
+	}
+	switch sdk.KindOf(n.Err) {
+	case "":
+	case sdk.KindNoData:
+		o.Value, o.Divisor, o.RefTime = nil, nil, time.Time{}
+		o.Quality, o.Reason = sdk.QualityOK, n.Err.Error()
+	default:
+		r.failures = append(r.failures, sdk.Failure{
+			Anchor: r.snap.Index, Token: r.token, Kind: sdk.KindOf(n.Err),
+			Message: string(metric) + ": " + n.Err.Error(),
+		})
+		return
+	}
+	r.obs = append(r.obs, o)
+}
+
+// Emit hands everything over to the sink.
+func (r *Rows) Emit(sink sdk.Sink) error {
+	for _, f := range r.failures {
+		if err := sink.Fail(f); err != nil {
+			return err
+		}
+	}
+	if len(r.obs) == 0 {
+		return nil
+	}
+	return sink.Observe(r.obs...)
+}
