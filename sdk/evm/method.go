@@ -42,7 +42,12 @@ func MustMethod(signature string) Method {
 	return m
 }
 
-func parseArguments(selector string) (abi.Arguments, error) {
+func parseArguments(selector string) (_ abi.Arguments, err error) {
+	defer func() { // abi.ParseSelector indexes past the end of a text that breaks off
+		if recover() != nil {
+			err = fmt.Errorf("%q breaks off", selector)
+		}
+	}()
 	parsed, err := abi.ParseSelector(selector)
 	if err != nil {
 		return nil, err
