@@ -1,0 +1,6 @@
+// Command solido reads Lido on Solana's stSOL, a sunset protocol.
+package main
+
+import "github.com/lst-pipeline/lst-pipeline/sdk/serve"
+
+func main() { serve.Main(New()) }
