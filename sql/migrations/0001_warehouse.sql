@@ -4,6 +4,12 @@
 -- does not fit any DuckDB integer. No primary key or unique index on the big
 -- tables: the writer dedupes with a time-bounded probe and keeps time order.
 
+-- which sql/views the database holds; one row
+CREATE TABLE schema_views (
+    sha256     VARCHAR NOT NULL,         -- of all files of sql/views, in name order
+    applied_at TIMESTAMP NOT NULL
+);
+
 -- dimensions ---------------------------------------------------------------
 CREATE TABLE dim_chain (
     chain_id     VARCHAR PRIMARY KEY,
@@ -96,8 +102,8 @@ CREATE TABLE ingest_run (
     status     VARCHAR NOT NULL,         -- running | ok | partial | failed | interrupted
     tasks      BIGINT NOT NULL DEFAULT 0,
     tasks_ok   BIGINT NOT NULL DEFAULT 0,
-    rows       BIGINT NOT NULL DEFAULT 0,
-    rejects    BIGINT NOT NULL DEFAULT 0,
+    rows       BIGINT NOT NULL DEFAULT 0, -- facts and versions the run added; 0 for a repeat
+    rejects    BIGINT NOT NULL DEFAULT 0, -- rows the run added to quarantine
     error      VARCHAR,
     host       VARCHAR,
     version    VARCHAR NOT NULL
@@ -109,7 +115,7 @@ CREATE TABLE ingest_task (               -- one row per job × plugin × chain �
     chain_id      VARCHAR NOT NULL,
     tick          TIMESTAMP NOT NULL,
     state         VARCHAR NOT NULL,      -- due | running | have | partial | failed | quarantined | unrecoverable | superseded
-    attempts      INTEGER NOT NULL DEFAULT 0,
+    attempts      INTEGER NOT NULL DEFAULT 0, -- attempts that came to an end
     next_try      TIMESTAMP,
     error_class   VARCHAR,               -- sdk.Kind of the last error
     error         VARCHAR,
@@ -118,7 +124,7 @@ CREATE TABLE ingest_task (               -- one row per job × plugin × chain �
     anchor_hash   VARCHAR,
     anchor_ts     TIMESTAMP,
     finality      VARCHAR,               -- finalized | provisional
-    rows          BIGINT NOT NULL DEFAULT 0,
+    rows          BIGINT NOT NULL DEFAULT 0, -- facts of the task, new or known before
     rejects       BIGINT NOT NULL DEFAULT 0,
     requests      BIGINT NOT NULL DEFAULT 0,
     started_at    TIMESTAMP,

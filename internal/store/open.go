@@ -1,0 +1,355 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+	"github.com/gofrs/flock"
+
+	"github.com/lst-pipeline/lst-pipeline/sdk"
+	warehouse "github.com/lst-pipeline/lst-pipeline/sql"
+)
+
+// Options of a Store. The zero value is right for most.
+type Options struct {
+	// Command is how the lock file names this process to others, for example
+	// "pipeline serve". Empty: the program and its words, without flags.
+	Command string
+	// MemoryLimit and Threads bound DuckDB ("2GB"; 4); empty and 0 leave its own
+	// defaults. TempDir is where it spills; empty: beside the database.
+	MemoryLimit string
+	Threads     int
+	TempDir     string
+	// ExternalAccess lets SQL read and write other files. Off by default, and it
+	// cannot be switched on later.
+	ExternalAccess bool
+	// Now is the clock; nil means time.Now. It dates recovery and the lock file.
+	Now func() time.Time
+	// SQL holds migrations and views; nil means the embedded ones.
+	SQL fs.FS
+}
+
+// Recovered says what Open found left over from a process that died.
+type Recovered struct{ Runs, Tasks int64 }
+
+// Store is an open warehouse. Its methods may be called from many goroutines;
+// writes queue behind each other.
+type Store struct {
+	path     string
+	opts     Options
+	readOnly bool
+	lock     *flock.Flock // nil when read-only
+	db       *sql.DB
+
+	writeMu sync.Mutex // held by the one write transaction, and by checkpoints
+	writer  *sql.Conn
+
+	publishMu sync.Mutex
+
+	// Recovered is what Open put right.
+	Recovered Recovered
+}
+
+// Open opens the warehouse for writing, creates folder and file if they are not
+// there, migrates the schema and replaces the views. Runs and tasks that a dead
+// process left running become interrupted and due.
+//
+// Errors: *HeldError, ErrNewerSchema, ErrNewerDuckDB, ErrNotWarehouse, ErrDamaged;
+// in all these cases the database file is as it was.
+func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) {
+	s, err := newStore(path, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o755); err != nil {
+		return nil, fmt.Errorf("create the folder of the warehouse: %w", err)
+	}
+	if s.lock, err = acquire(s.path, s.opts.Command, s.opts.Now()); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = s.Close() // the first error says more
+		}
+	}()
+
+	// Look before writing anything: a first, read-only opening.
+	if info, statErr := os.Stat(s.path); statErr == nil && info.Size() > 0 {
+		if err := s.inspect(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if s.db, err = s.connect(false); err != nil {
+		return nil, err
+	}
+	migrated, err := migrate(ctx, s.db, s.opts.SQL)
+	if err != nil {
+		return nil, err
+	}
+	replaced, err := applyViews(ctx, s.db, s.opts.SQL)
+	if err != nil {
+		return nil, err
+	}
+	if s.writer, err = s.db.Conn(ctx); err != nil {
+		return nil, fmt.Errorf("open the writing connection: %w", err)
+	}
+	if err := s.PutMetrics(ctx, sdk.Catalogue(), s.opts.Now()); err != nil {
+		return nil, err
+	}
+	if err := s.recover(ctx); err != nil {
+		return nil, err
+	}
+	if migrated || replaced {
+		// Schema changes must not wait in the WAL: replaying them after a crash is
+		// where DuckDB has been weakest.
+		if err := s.Checkpoint(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// OpenReadOnly opens a warehouse for queries: a published snapshot, or a live file
+// nobody holds. Writing methods return ErrReadOnly. While it is open, nobody can
+// open the file for writing, so close it soon.
+func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
+	s, err := newStore(path, Options{})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(s.path); err != nil {
+		return nil, fmt.Errorf("open warehouse: %w; run the pipeline first, it creates the file", err)
+	}
+	s.readOnly = true
+	if s.db, err = s.connect(true); err != nil {
+		return nil, err
+	}
+	if err := s.checkVersion(ctx, s.db); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func newStore(path string, opts Options) (*Store, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("warehouse path %s: %w", path, err)
+	}
+	// DuckDB caches instances by path: a switched link must be seen as another file.
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = real
+	}
+	if strings.ContainsAny(abs, "?%#") {
+		return nil, fmt.Errorf("warehouse path %s: the characters ? %% # cannot be part of it; choose another path", abs)
+	}
+	if opts.Command == "" {
+		opts.Command = commandLine()
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.SQL == nil {
+		opts.SQL = warehouse.FS()
+	}
+	return &Store{path: abs, opts: opts}, nil
+}
+
+// connect opens DuckDB on the path.
+func (s *Store) connect(readOnly bool) (*sql.DB, error) {
+	cfg := url.Values{
+		"autoinstall_known_extensions": {"false"},
+		"autoload_known_extensions":    {"false"},
+		"allow_community_extensions":   {"false"},
+	}
+	if !s.opts.ExternalAccess {
+		cfg.Set("enable_external_access", "false")
+	}
+	if readOnly {
+		cfg.Set("access_mode", "READ_ONLY")
+	}
+	if s.opts.MemoryLimit != "" {
+		cfg.Set("memory_limit", s.opts.MemoryLimit)
+	}
+	if s.opts.Threads > 0 {
+		cfg.Set("threads", strconv.Itoa(s.opts.Threads))
+	}
+	if s.opts.TempDir != "" {
+		cfg.Set("temp_directory", s.opts.TempDir)
+	}
+	c, err := duckdb.NewConnector(s.path+"?"+cfg.Encode(), initConn)
+	if err != nil {
+		return nil, explainOpen(s.path, duckdbVersion(), err)
+	}
+	return sql.OpenDB(c), nil
+}
+
+// initConn prepares every new connection.
+func initConn(conn driver.ExecerContext) error {
+	ctx := context.Background()
+	if _, err := conn.ExecContext(ctx, `SET TimeZone = 'UTC'`, nil); err != nil {
+		return fmt.Errorf("set the time zone: %w", err)
+	}
+	// Small ASOF joins default to a nested loop that is far slower here.
+	_, err := conn.ExecContext(ctx, `SET asof_loop_join_threshold = 0`, nil)
+	if err != nil && !strings.Contains(err.Error(), "unrecognized configuration parameter") {
+		return fmt.Errorf("set the ASOF join: %w", err)
+	}
+	return nil
+}
+
+// inspect opens the file read-only, so that a file we must not have is refused
+// before anything is written to it.
+func (s *Store) inspect(ctx context.Context) error {
+	db, err := s.connect(true)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.checkVersion(ctx, db), db.Close())
+}
+
+func (s *Store) checkVersion(ctx context.Context, db *sql.DB) error {
+	have, ours, empty, err := schemaVersion(ctx, db)
+	if err != nil {
+		return err
+	}
+	if empty && !s.readOnly {
+		return nil // a process died before its first migration
+	}
+	if !ours {
+		return fmt.Errorf("open warehouse %s: %w: it is a DuckDB file without the pipeline's tables; the file was not touched, choose another path", s.path, ErrNotWarehouse)
+	}
+	know, err := newestMigration(db, s.opts.SQL)
+	if err != nil {
+		return err
+	}
+	if have > know {
+		return fmt.Errorf("open warehouse %s: %w: it has schema %d, this pipeline knows up to %d; the file was not touched, use the newer pipeline", s.path, ErrNewerSchema, have, know)
+	}
+	return nil
+}
+
+// Close ends the writing connection and lets the file go. Close all Rows first.
+func (s *Store) Close() error {
+	var errs []error
+	if s.writer != nil {
+		s.writeMu.Lock()
+		errs = append(errs, s.writer.Close())
+		s.writeMu.Unlock()
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, release(s.lock))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close warehouse %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// Path is the absolute path of the database file.
+func (s *Store) Path() string { return s.path }
+
+// DB gives the pool of connections for reading with database/sql. Use Query for
+// SQL that people type: it holds to reading, and to exact values.
+func (s *Store) DB() *sql.DB { return s.db }
+
+// DuckDBVersion is the version of the linked DuckDB, for example "v1.5.5".
+func DuckDBVersion() string { return duckdbVersion() }
+
+var duckdbVersion = sync.OnceValue(func() string {
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		return "unknown"
+	}
+	defer db.Close()
+	var v string
+	if err := db.QueryRow(`SELECT version()`).Scan(&v); err != nil {
+		return "unknown"
+	}
+	return v
+})
+
+// SchemaVersion is the newest migration the warehouse has.
+func (s *Store) SchemaVersion(ctx context.Context) (int64, error) {
+	v, _, _, err := schemaVersion(ctx, s.db)
+	return v, err
+}
+
+// recover marks what a dead process left running. Attempts stay as they were: an
+// attempt that was cut off is not the source's failure.
+func (s *Store) recover(ctx context.Context) error {
+	return s.write(ctx, "recover from the last process", func(ctx context.Context, conn *sql.Conn) error {
+		var err error
+		s.Recovered.Runs, err = affected(conn.ExecContext(ctx,
+			`UPDATE ingest_run SET status = 'interrupted', ended_at = ? WHERE status = 'running'`, s.opts.Now().UTC()))
+		if err != nil {
+			return err
+		}
+		s.Recovered.Tasks, err = affected(conn.ExecContext(ctx,
+			`UPDATE ingest_task SET state = 'due', next_try = NULL, error_class = 'transient',
+			        error = 'interrupted: the process that ran it ended'
+			 WHERE state = 'running'`))
+		return err
+	})
+}
+
+// write runs fn in the one write transaction. doing completes "could not ...".
+func (s *Store) write(ctx context.Context, doing string, fn func(context.Context, *sql.Conn) error) (err error) {
+	if s.readOnly {
+		return fmt.Errorf("%s: %w", doing, ErrReadOnly)
+	}
+	s.writeMu.Lock()
+	defer s.writeMu.Unlock()
+	if _, err := s.writer.ExecContext(ctx, `BEGIN TRANSACTION`); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	defer func() {
+		if err != nil {
+			// The transaction must end even when ctx is what failed.
+			_, _ = s.writer.ExecContext(context.WithoutCancel(ctx), `ROLLBACK`)
+			err = fmt.Errorf("%s: %w", doing, err)
+		}
+	}()
+	if err := fn(ctx, s.writer); err != nil {
+		return err
+	}
+	// Once everything is written, a cancelled ctx must not leave it open whether
+	// the rows are there.
+	_, err = s.writer.ExecContext(context.WithoutCancel(ctx), `COMMIT`)
+	return err
+}
+
+// Checkpoint moves the WAL into the database file.
+func (s *Store) Checkpoint(ctx context.Context) error {
+	if s.readOnly {
+		return fmt.Errorf("checkpoint: %w", ErrReadOnly)
+	}
+	s.writeMu.Lock()
+	defer s.writeMu.Unlock()
+	if _, err := s.writer.ExecContext(ctx, `CHECKPOINT`); err != nil {
+		return fmt.Errorf("checkpoint warehouse %s: %w", s.path, err)
+	}
+	return nil
+}
+
+func affected(res sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
