@@ -1,0 +1,179 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/lst-pipeline/lst-pipeline/sdk"
+)
+
+// Anchor returns the point of a chain that stands for a tick: on EVM chains the
+// last finalised block at or before it, on Solana the finalised slot now.
+//
+// A tick of the last minutes, whose own blocks are not final yet, gets the
+// newest finalised block, and the same one for as long as the gateway lives, so
+// that all plugins of a tick read one block. A tick that is further from now
+// than Options.AnchorGrace and not final is an error of kind transient; a past
+// tick on Solana one of kind unrecoverable; a tick before the first block one
+// of kind no_data.
+func (g *Gateway) Anchor(ctx context.Context, id sdk.ChainID, tick time.Time) (sdk.Anchor, error) {
+	anchors, errs := g.Anchors(ctx, id, []time.Time{tick})
+	return anchors[0], errs[0]
+}
+
+// Anchors resolves many ticks in few batched requests. Both results have one
+// entry a tick; where the error is not nil the anchor means nothing.
+func (g *Gateway) Anchors(ctx context.Context, id sdk.ChainID, ticks []time.Time) ([]sdk.Anchor, []error) {
+	s := &search{g: g, ticks: ticks, anchors: make([]sdk.Anchor, len(ticks)), errs: make([]error, len(ticks)),
+		proof: make([][]exchange, len(ticks))}
+	c, err := g.chain(id)
+	if err != nil {
+		s.failAll(err)
+		return s.anchors, s.errs
+	}
+	s.c = c
+	ctx, cancel := context.WithTimeout(ctx, g.opts.CallTimeout*time.Duration(1+len(ticks)/50))
+	defer cancel()
+	switch {
+	case c.Kind == Solana:
+		s.solana(ctx)
+	case g.player != nil:
+		s.replayed()
+	default:
+		s.evm(ctx)
+	}
+	if g.recorder != nil {
+		s.record()
+	}
+	return s.anchors, s.errs
+}
+
+// search is one call of Anchors.
+type search struct {
+	g       *Gateway
+	c       *chain
+	ticks   []time.Time
+	anchors []sdk.Anchor
+	errs    []error
+	proof   [][]exchange // what shows that the anchor is right, a tick
+}
+
+func (s *search) failAll(err error) {
+	for i := range s.errs {
+		s.errs[i] = err
+	}
+}
+
+func (s *search) place(i int) place { return place{chain: s.c.ID, tick: s.ticks[i], name: anchorFile} }
+
+// found settles a tick with a block.
+func (s *search) found(i int, h header, proof ...header) {
+	s.anchors[i] = sdk.Anchor{Chain: s.c.ID, Height: h.number, Hash: h.hash, Time: time.Unix(h.time, 0).UTC(),
+		Finality: sdk.Finalized, Tick: s.ticks[i].UTC()}
+	for _, p := range append(proof, h) {
+		if p.raw != nil {
+			s.proof[i] = append(s.proof[i], exchange{Method: "eth_getBlockByNumber", Params: blockParams(p.number), Result: p.raw, Endpoint: p.alias})
+		}
+	}
+}
+
+// record writes the proofs. A proof that cannot be written does not spoil the
+// anchor; it is logged.
+func (s *search) record() {
+	for i := range s.ticks {
+		if s.errs[i] != nil {
+			continue
+		}
+		if err := s.g.recorder.save(s.place(i), s.proof[i]); err != nil {
+			s.g.log.Error("recording not written", slog.String("chain", string(s.c.ID)),
+				slog.Time("tick", s.ticks[i]), slog.Any("error", err))
+		}
+	}
+}
+
+// replayed takes the newest recorded block at or before the tick from the
+// tick's own anchor.json: the recording is the authority, no search is made.
+func (s *search) replayed() {
+	for i, tick := range s.ticks {
+		at := s.place(i)
+		t, err := s.g.player.load(s.c.Kind, at.path())
+		if err != nil {
+			s.errs[i] = err
+			continue
+		}
+		var best *header
+		for _, x := range t.list {
+			h, err := parseHeader(x.Result)
+			if err == nil && h.time <= tick.Unix() && (best == nil || h.number > best.number) {
+				best = &h
+			}
+		}
+		if best == nil {
+			s.errs[i] = sdk.Errorf(sdk.KindConfig, "replay: the anchor of chain %s at %s is %w: no block at or before the tick in %s",
+				s.c.ID, tick.UTC().Format(time.RFC3339), errUnrecorded, filepath.ToSlash(at.path()))
+			continue
+		}
+		s.found(i, *best)
+	}
+}
+
+// picked remembers the anchors of ticks that were not final when first asked.
+type picked struct {
+	mu     sync.Mutex
+	byTick map[int64]pick
+}
+
+type pick struct {
+	anchor sdk.Anchor
+	proof  []exchange
+}
+
+// pickedCeiling bounds the memory; a tick is asked for again soon or never.
+const pickedCeiling = 1024
+
+func (p *picked) get(tick time.Time) (pick, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one, ok := p.byTick[tick.Unix()]
+	return one, ok
+}
+
+// keep stores the first anchor of a tick and returns the one that stands.
+func (p *picked) keep(tick time.Time, one pick) pick {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if old, ok := p.byTick[tick.Unix()]; ok {
+		return old
+	}
+	if p.byTick == nil || len(p.byTick) >= pickedCeiling {
+		p.byTick = map[int64]pick{}
+	}
+	p.byTick[tick.Unix()] = one
+	return one
+}
+
+// stand settles a tick that is close to now with the newest point of the chain.
+func (s *search) stand(i int) {
+	one := s.c.picked.keep(s.ticks[i], pick{anchor: s.anchors[i], proof: s.proof[i]})
+	s.anchors[i], s.proof[i] = one.anchor, one.proof
+	s.anchors[i].Tick = s.ticks[i].UTC()
+}
+
+// recall settles a tick as it was settled before, if it was.
+func (s *search) recall(i int) bool {
+	one, ok := s.c.picked.get(s.ticks[i])
+	if ok {
+		s.anchors[i], s.proof[i] = one.anchor, one.proof
+		s.anchors[i].Tick = s.ticks[i].UTC()
+	}
+	return ok
+}
+
+// describeTick names a chain and a tick in an error.
+func (s *search) describeTick(i int) string {
+	return fmt.Sprintf("chain %s, tick %s", s.c.ID, s.ticks[i].UTC().Format(time.RFC3339))
+}

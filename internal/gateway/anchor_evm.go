@@ -1,0 +1,396 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lst-pipeline/lst-pipeline/sdk"
+)
+
+// header is what the search needs of a block.
+type header struct {
+	number uint64
+	time   int64 // unix seconds
+	hash   string
+	alias  string
+	raw    json.RawMessage // the whole result; kept only while recording
+}
+
+func blockParams(number uint64) json.RawMessage {
+	return json.RawMessage(`["0x` + strconv.FormatUint(number, 16) + `",false]`)
+}
+
+func parseHeader(result json.RawMessage) (header, error) {
+	var b struct{ Number, Timestamp, Hash string }
+	if err := json.Unmarshal(result, &b); err != nil {
+		return header{}, sdk.Errorf(sdk.KindLayout, "the block is not an object with number, timestamp and hash")
+	}
+	number, errN := strconv.ParseUint(strings.TrimPrefix(b.Number, "0x"), 16, 64)
+	at, errT := strconv.ParseInt(strings.TrimPrefix(b.Timestamp, "0x"), 16, 64)
+	if errN != nil || errT != nil || !quantity.MatchString(b.Hash) {
+		return header{}, sdk.Errorf(sdk.KindLayout, "the block has no usable number, timestamp or hash")
+	}
+	return header{number: number, time: at, hash: strings.ToLower(b.Hash)}, nil
+}
+
+// headers caches finalised blocks, which never change.
+type headers struct {
+	keepRaw bool
+
+	mu   sync.Mutex
+	list []header // ascending by number, times ascending too
+}
+
+// headersCeiling bounds the cache at about 10 MB.
+const headersCeiling = 1 << 16
+
+// trim makes room before a search; the newest block stays.
+func (h *headers) trim() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.list) > headersCeiling {
+		h.list = slices.Clone(h.list[len(h.list)-1:])
+	}
+}
+
+// add stores a block, unless its time contradicts its neighbours.
+func (h *headers) add(b header) error {
+	if !h.keepRaw {
+		b.raw = nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	i, found := slices.BinarySearchFunc(h.list, b.number, func(x header, n uint64) int { return cmp.Compare(x.number, n) })
+	switch {
+	case found && h.list[i].hash != b.hash:
+		return fmt.Errorf("finalised block %d has hash %s at %q and %s at %q", b.number, h.list[i].hash, h.list[i].alias, b.hash, b.alias)
+	case found:
+		return nil
+	case i > 0 && h.list[i-1].time > b.time, i < len(h.list) && h.list[i].time < b.time:
+		return fmt.Errorf("block %d has a time out of order at %q", b.number, b.alias)
+	}
+	h.list = slices.Insert(h.list, i, b)
+	return nil
+}
+
+// newest returns the highest known finalised block.
+func (h *headers) newest() (header, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.list) == 0 {
+		return header{}, false
+	}
+	return h.list[len(h.list)-1], true
+}
+
+// bracket returns the last known block at or before t and the first after it.
+func (h *headers) bracket(t int64) (lo, hi *header) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	i, _ := slices.BinarySearchFunc(h.list, t, func(x header, t int64) int {
+		if x.time <= t {
+			return -1
+		}
+		return 1
+	})
+	if i > 0 {
+		b := h.list[i-1]
+		lo = &b
+	}
+	if i < len(h.list) {
+		b := h.list[i]
+		hi = &b
+	}
+	return lo, hi
+}
+
+// roundCeiling ends a search that a lying endpoint keeps from converging. Every
+// second round halves the bracket, so an honest chain never gets near it.
+const roundCeiling = 160
+
+// evm finds the last finalised block at or before each tick.
+//
+// It is an interpolation search over all ticks at once. A block is the anchor
+// when its successor is known to be later than the tick, so the result rests on
+// two neighbouring headers and on no assumption about block times.
+func (s *search) evm(ctx context.Context) {
+	s.c.headers.trim()
+	var open []int
+	latest := int64(-1 << 62)
+	for i, tick := range s.ticks {
+		if !s.recall(i) {
+			open = append(open, i)
+			latest = max(latest, tick.Unix())
+		}
+	}
+	if len(open) == 0 {
+		return
+	}
+	head, known := s.c.headers.newest()
+	if !known || head.time < latest {
+		fresh, err := s.finalized(ctx)
+		if err != nil {
+			for _, i := range open {
+				s.errs[i] = err
+			}
+			return
+		}
+		if !known || fresh.number > head.number { // else a lagging node answered
+			head = fresh
+		}
+	}
+	now := s.g.opts.Now()
+	for round := 0; len(open) > 0; round++ {
+		budget := max(2, min(16, s.c.batchSize()/len(open)))
+		want := map[uint64]bool{}
+		asked := map[int][]uint64{}
+		next := open[:0:0]
+		for _, i := range open {
+			t := s.ticks[i].Unix()
+			if t >= head.time {
+				s.atHead(i, head, now)
+				continue
+			}
+			lo, hi := s.c.headers.bracket(t)
+			if hi == nil { // trimmed by another search; the head is still later
+				hi = &head
+			}
+			if s.settled(i, lo, hi) {
+				continue
+			}
+			asked[i] = probes(lo, *hi, t, int64(s.c.BlockTime/time.Second), budget, round)
+			for _, n := range asked[i] {
+				want[n] = true
+			}
+			next = append(next, i)
+		}
+		if open = next; len(open) == 0 {
+			break
+		}
+		if round == roundCeiling {
+			for _, i := range open {
+				s.errs[i] = sdk.Errorf(sdk.KindTransient, "%s: the search for its block does not end; the endpoint's blocks contradict each other", s.describeTick(i))
+			}
+			return
+		}
+		failed := s.fetch(ctx, want)
+		next = open[:0:0]
+		for _, i := range open {
+			for _, n := range asked[i] {
+				if err := failed[n]; err != nil && s.errs[i] == nil {
+					s.errs[i] = fmt.Errorf("%s: find its block: %w", s.describeTick(i), err)
+				}
+			}
+			if s.errs[i] == nil {
+				next = append(next, i)
+			}
+		}
+		open = next
+	}
+	if s.c.Verify == 2 {
+		s.second(ctx)
+	}
+}
+
+// settled ends a tick whose bracket leaves no unknown block.
+func (s *search) settled(i int, lo, hi *header) bool {
+	switch {
+	case lo != nil && hi.number-lo.number == 1:
+		s.found(i, *lo, *hi)
+	case lo == nil && hi.number == 0:
+		s.errs[i] = sdk.Errorf(sdk.KindNoData, "%s: the chain begins at %s", s.describeTick(i), time.Unix(hi.time, 0).UTC().Format(time.RFC3339))
+	default:
+		return false
+	}
+	return true
+}
+
+// atHead settles a tick at or after the newest finalised block.
+func (s *search) atHead(i int, head header, now time.Time) {
+	tick := s.ticks[i]
+	if head.time == tick.Unix() {
+		s.found(i, head)
+		return
+	}
+	if away := now.Sub(tick).Abs(); away > s.g.opts.AnchorGrace {
+		s.errs[i] = sdk.Errorf(sdk.KindTransient, "%s: not final yet: the newest finalised block %d is of %s; try again later",
+			s.describeTick(i), head.number, time.Unix(head.time, 0).UTC().Format(time.RFC3339))
+		return
+	}
+	s.found(i, head)
+	s.stand(i)
+}
+
+// finalized asks for the newest finalised block.
+func (s *search) finalized(ctx context.Context) (header, error) {
+	r := s.c.run(ctx, []call{{method: "eth_getBlockByNumber", params: json.RawMessage(`["finalized",false]`)}}, demand{})[0]
+	h, err := s.header(r)
+	if err == nil {
+		err = s.keep(h)
+	}
+	if err != nil {
+		return header{}, fmt.Errorf("chain %s: ask for the finalised block: %w", s.c.ID, err)
+	}
+	return h, nil
+}
+
+// header reads a reply as a block.
+func (s *search) header(r reply) (header, error) {
+	switch {
+	case r.fail != nil:
+		return header{}, r.fail
+	case r.rpc != nil:
+		return header{}, sdk.Errorf(sdk.KindConfig, "endpoint %q: json-rpc error %d: %s", r.alias, r.rpc.Code, shorten(r.rpc.Message, 160))
+	case string(r.result) == "null":
+		return header{}, sdk.Errorf(sdk.KindTransient, "endpoint %q does not have the block", r.alias)
+	}
+	h, err := parseHeader(r.result)
+	if err != nil {
+		return header{}, fmt.Errorf("endpoint %q: %w", r.alias, err)
+	}
+	h.alias, h.raw = r.alias, r.result
+	return h, nil
+}
+
+func (s *search) keep(h header) error {
+	if err := s.c.headers.add(h); err != nil {
+		return sdk.Errorf(KindDisagreement, "%w", err)
+	}
+	return nil
+}
+
+// fetch asks for blocks in one go and caches them; it returns what went wrong.
+func (s *search) fetch(ctx context.Context, want map[uint64]bool) map[uint64]error {
+	numbers := make([]uint64, 0, len(want))
+	for n := range want {
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers)
+	calls := make([]call, len(numbers))
+	for k, n := range numbers {
+		calls[k] = call{method: "eth_getBlockByNumber", params: blockParams(n)}
+	}
+	replies := s.c.run(ctx, calls, demand{})
+	for k, r := range replies { // a node behind the others says null: ask elsewhere
+		if string(r.result) == "null" && len(s.c.endpoints) > 1 {
+			replies[k] = s.c.run(ctx, calls[k:k+1], demand{exclude: r.alias})[0]
+		}
+	}
+	failed := map[uint64]error{}
+	for k, r := range replies {
+		n := numbers[k]
+		h, err := s.header(r)
+		if err == nil && h.number != n {
+			err = sdk.Errorf(sdk.KindIdentity, "endpoint %q answered block %d for block %d", r.alias, h.number, n)
+		}
+		if err == nil {
+			err = s.keep(h)
+		}
+		if err != nil {
+			failed[n] = fmt.Errorf("block %d: %w", n, err)
+		}
+	}
+	return failed
+}
+
+// second asks another endpoint for every anchor found and refuses those it
+// knows by another hash.
+func (s *search) second(ctx context.Context) {
+	byNumber := map[uint64][]int{}
+	for i, a := range s.anchors {
+		if s.errs[i] == nil {
+			byNumber[a.Height] = append(byNumber[a.Height], i)
+		}
+	}
+	var calls []call
+	var replies []reply
+	var numbers []uint64
+	for n, ticks := range byNumber {
+		a := s.anchors[ticks[0]]
+		lo, _ := s.c.headers.bracket(a.Time.Unix())
+		if lo == nil || lo.number != n {
+			continue // remembered from an earlier search, which asked
+		}
+		numbers = append(numbers, n)
+		calls = append(calls, call{method: "eth_getBlockByNumber", params: blockParams(n)})
+		replies = append(replies, reply{result: json.RawMessage(`{"hash":"` + a.Hash + `"}`), alias: lo.alias})
+	}
+	s.c.verify(ctx, calls, replies, demand{})
+	for k, r := range replies {
+		if r.fail != nil {
+			for _, i := range byNumber[numbers[k]] {
+				s.errs[i] = fmt.Errorf("%s: its anchor: %w", s.describeTick(i), r.fail)
+			}
+		}
+	}
+}
+
+// probes chooses the blocks to ask for next: all that are left when they are
+// few, else a guess, its successor, and blocks at growing distance on both
+// sides, which catch the tick however wrong the guess is.
+//
+// lo may be nil (nothing known before t), slot is the least time between two
+// blocks in seconds. The result is ascending, not empty, and strictly between.
+func probes(lo *header, hi header, t, slot int64, budget, round int) []uint64 {
+	floor := int64(-1)
+	if lo != nil {
+		floor = int64(lo.number)
+	}
+	top := int64(hi.number)
+	picked := map[int64]bool{}
+	pick := func(n int64) {
+		if n > floor && n < top && len(picked) < budget {
+			picked[n] = true
+		}
+	}
+	if top-floor-1 <= int64(budget) {
+		for n := floor + 1; n < top; n++ {
+			pick(n)
+		}
+	} else {
+		g := guess(lo, hi, t, slot)
+		g = min(max(g, floor+1), top-1)
+		pick(g)
+		if round%2 == 1 && round > 2 {
+			pick(floor + (top-floor)/2)
+		}
+		if lo == nil && round > 0 {
+			pick(0)
+		}
+		pick(g + 1)
+		for d := int64(1); d < top-floor && len(picked) < budget; d *= 4 {
+			pick(g + 1 + d)
+			pick(g - d)
+		}
+	}
+	out := make([]uint64, 0, len(picked))
+	for n := range picked {
+		out = append(out, uint64(n))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// guess estimates the last block at or before t. Blocks come every slot, except
+// that some slots are empty; inside a bracket the empty ones are taken to be
+// spread evenly, which also fits chains with irregular times.
+func guess(lo *header, hi header, t, slot int64) int64 {
+	if lo == nil {
+		return int64(hi.number) - max(1, (hi.time-t+slot-1)/slot)
+	}
+	span := max(1, (hi.time-lo.time)/slot)
+	empty := span - int64(hi.number-lo.number)
+	past := (t - lo.time) / slot
+	spread := empty * past / span
+	if rest := empty * past % span; 2*rest >= span {
+		spread++
+	}
+	return int64(lo.number) + past - spread
+}
