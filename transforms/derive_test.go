@@ -105,12 +105,15 @@ func TestDerivedUncertaintyFollowsFromTheInputs(t *testing.T) {
 	}
 }
 
-func TestAMomentReadOnTwoBasesDerivesFromTheChain(t *testing.T) {
+func TestAMomentReadOnSeveralBasesDerivesFromTheChain(t *testing.T) {
 	t.Parallel()
-	published := func(o *sdk.Observation) { o.Basis = sdk.Published }
+	on := func(basis sdk.Basis) func(*sdk.Observation) {
+		return func(o *sdk.Observation) { o.Basis = basis }
+	}
 	out := normalise(
-		read(sdk.StakingNative, eth("1"), published), read(sdk.BackingNative, eth("2"), published),
-		read(sdk.StakingNative, eth("3")), read(sdk.BackingNative, eth("4")))
+		read(sdk.StakingNative, eth("1"), on(sdk.Published)), read(sdk.BackingNative, eth("2"), on(sdk.Published)),
+		read(sdk.StakingNative, eth("3")), read(sdk.BackingNative, eth("4")),
+		read(sdk.StakingNative, eth("1"), on(sdk.API)), read(sdk.BackingNative, eth("8"), on(sdk.API)))
 	if f := find(t, out, sdk.Utilisation); f.Value.Cmp(rat("3/4")) != 0 {
 		t.Errorf("got %s", f.Value)
 	}

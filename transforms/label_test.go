@@ -208,6 +208,29 @@ func TestTheSameMomentTwice(t *testing.T) {
 			t.Errorf("got %+v", out)
 		}
 	})
+	t.Run("quotes and operators are told apart by their labels", func(t *testing.T) {
+		t.Parallel()
+		quote := func(size, out string) sdk.Observation {
+			return read(sdk.ExitQuote, out, func(o *sdk.Observation) {
+				o.Labels = map[string]string{sdk.LabelRoute: "queue", sdk.LabelSize: size, sdk.LabelWait: "60"}
+			})
+		}
+		operator := func(name, stake string) sdk.Observation {
+			return read(sdk.OperatorStake, stake, func(o *sdk.Observation) { o.Labels = map[string]string{sdk.LabelOperator: name} })
+		}
+		out := normalise(
+			quote("1", eth("1")), quote("1.0", eth("1")), quote("10", eth("10")), // one size written twice
+			operator("x", eth("32")), operator("y", eth("32")), operator("x", eth("64")))
+		if len(out.ExitQuotes) != 2 || sprint(out.ExitQuotes[0].Obs) != "[0 1]" || *out.ExitQuotes[0].Wait != time.Minute {
+			t.Errorf("quotes: %+v", out.ExitQuotes)
+		}
+		if len(out.OperatorStakes) != 1 || out.OperatorStakes[0].Operator != "y" {
+			t.Errorf("operators: %+v", out.OperatorStakes)
+		}
+		if len(out.Rejects) != 2 || out.Rejects[0].Check != "conflict" || out.Rejects[0].Token != "aeth" {
+			t.Errorf("rejects: %+v", out.Rejects)
+		}
+	})
 	t.Run("two venues are two prices", func(t *testing.T) {
 		t.Parallel()
 		at := func(venue, v string) sdk.Observation {

@@ -87,6 +87,16 @@ func drawInput(t *rapid.T) transforms.Input {
 		Tokens:       tokens,
 		Observations: rapid.SliceOfN(rapid.Custom(drawObservation), 0, 30).Draw(t, "observations"),
 	}
+	// Repeat some, unchanged or with another value: agreement and contradiction.
+	if n := len(in.Observations); n > 0 {
+		for _, i := range rapid.SliceOfN(rapid.IntRange(0, n-1), 0, 5).Draw(t, "again") {
+			o := in.Observations[i]
+			if rapid.Bool().Draw(t, "other value") {
+				o.Value = drawInt(t, "value")
+			}
+			in.Observations = append(in.Observations, o)
+		}
+	}
 	if rapid.Bool().Draw(t, "past") {
 		in.Previous = map[transforms.Key]transforms.Last{}
 		for _, m := range []sdk.MetricID{sdk.BackingNative, sdk.LSTSupply, sdk.ExchangeRateMetric} {
