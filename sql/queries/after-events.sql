@@ -1,0 +1,26 @@
+-- name: after-events
+-- question: What happened to supply in the days after each pause, upgrade, slashing or fee change?
+-- column: protocol | text | protocol id
+-- column: event | text | event type
+-- column: ts | time | when
+-- column: token | text | symbol
+-- column: supply_before | shares | at 00:00 UTC of the day
+-- column: supply_after | shares | that many days later
+-- column: change_pct | percent | between the two
+-- param: days_after | 7 | days after the event
+-- param: from | now-3650d | first moment, UTC
+-- param: to | now | last moment, UTC
+-- param: known_at | latest | use only what was known by then
+-- caveat: What follows an event need not come from it.
+-- methodology: 1
+WITH e AS (
+    SELECT DISTINCT e.protocol_id, e.event_type, e.ts, t.token_id, t.symbol, date_trunc('day', e.ts) AS d0,
+           date_trunc('day', e.ts) + to_days($days_after::INTEGER) AS d1
+    FROM event_known($known_at) e JOIN token t USING (protocol_id)
+    WHERE t.is_counted AND (e.token_id IS NULL OR e.token_id = t.token_id) AND e.ts >= $from::TIMESTAMP AND e.ts <= $to::TIMESTAMP)
+SELECT e.protocol_id AS protocol, e.event_type AS event, e.ts, e.symbol AS token, b.supply AS supply_before, a.supply AS supply_after,
+       round(100 * (a.supply / b.supply - 1), 3) AS change_pct
+FROM e
+ASOF LEFT JOIN supply_known($known_at) b ON e.token_id = b.token_id AND e.d0 >= b.ts
+ASOF LEFT JOIN supply_known($known_at) a ON e.token_id = a.token_id AND e.d1 >= a.ts
+ORDER BY e.ts, protocol, event, token;

@@ -1,0 +1,27 @@
+-- name: attribution
+-- question: Did TVL grow by deposits, rewards or price?
+-- column: underlying | text | native asset
+-- column: token | text | symbol
+-- column: from_day | time | first day with a level
+-- column: to_day | time | last day with a level
+-- column: change_usd | usd | change of TVL
+-- column: deposits_usd | usd | deposits minus withdrawals
+-- column: fee_shares_usd | usd | shares minted as fees
+-- column: rewards_usd | usd | growth of the rate
+-- column: price_usd | usd | change of the price
+-- column: residual_usd | usd | what the legs leave unexplained: rounding only
+-- column: change_native | native | change of TVL
+-- column: deposits_native | native | deposits minus withdrawals
+-- column: fee_shares_native | native | shares minted as fees
+-- column: rewards_native | native | growth of the rate
+-- param: from | now-30d | first moment, UTC
+-- param: to | now | last moment, UTC
+-- param: known_at | latest | use only what was known by then
+-- caveat: Measured at 00:00 UTC of each day; a day without supply, rate and price joins the next one.
+-- caveat: Fee shares are split off deposits only where the protocol reports them.
+-- methodology: 1
+SELECT a.underlying, t.symbol AS token, from_d AS from_day, to_d AS to_day, round(change_usd, 2) AS change_usd,
+       round(deposits_usd, 2) AS deposits_usd, round(fee_shares_usd, 2) AS fee_shares_usd, round(rewards_usd, 2) AS rewards_usd,
+       round(price_usd, 2) AS price_usd, round(residual_usd, 2) + 0.0 AS residual_usd, change_native, deposits_native,
+       fee_shares_native, rewards_native
+FROM attribution($from, $to, kt := $known_at) a JOIN token t USING (token_id) ORDER BY 1, 2;

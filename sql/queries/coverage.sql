@@ -1,0 +1,21 @@
+-- name: coverage
+-- question: Which ticks are missing, and why?
+-- column: job | text | job
+-- column: plugin | text | plugin
+-- column: chain | text | chain id
+-- column: ticks | count | ticks on the books
+-- column: have | count | complete
+-- column: partial | count | some tokens missing
+-- column: failed | count | failed or all rows rejected
+-- column: open_ticks | count | due or running
+-- column: given_up | count | unrecoverable or superseded
+-- column: newest_have | time | newest complete tick
+-- column: grid | text | last 14 ticks, newest right: # have ~ partial x failed q quarantined u unrecoverable . due > running - superseded
+-- column: last_error_class | text | class of the newest error
+-- column: last_error | text | the newest error
+-- param: window | 30 | days looked back from as_of
+-- param: as_of | now | the moment looked at, UTC
+-- caveat: A tick that was never due is not on the books.
+-- methodology: 1
+SELECT job, plugin, chain_id AS chain, ticks, have, partial, failed, open_ticks, given_up, newest_have, grid, last_error_class, last_error
+FROM ledger($window, $as_of) ORDER BY have < ticks DESC, job, plugin, chain;

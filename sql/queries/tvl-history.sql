@@ -1,0 +1,20 @@
+-- name: tvl-history
+-- question: How did each token's supply, rate and TVL move over time?
+-- column: day | time | 00:00 UTC
+-- column: chain | text | chain id
+-- column: token | text | symbol
+-- column: rate | native per share | redemption rate
+-- column: supply | shares | outstanding
+-- column: tvl_native | native | supply × rate
+-- column: usd | usd | price of the native asset
+-- column: tvl_usd | usd | tvl_native × usd
+-- column: basis | text | ◆ on-chain, ◇ derived, △ published or API, ✎ manual
+-- param: from | now-30d | first moment, UTC
+-- param: to | now | last moment, UTC
+-- param: known_at | latest | use only what was known by then
+-- param: token | all | one token id, or all
+-- caveat: A level older than the token allows is unknown, not carried on.
+-- methodology: 1
+SELECT x.d AS day, x.chain_id AS chain, t.symbol AS token, x.rate, x.supply, x.tvl_native, x.usd, round(x.tvl_usd, 2) AS tvl_usd, basis_mark(x.basis) AS basis
+FROM daily(date_trunc('day', $from::TIMESTAMP), $to, kt := $known_at) x JOIN token t USING (token_id)
+WHERE $token = 'all' OR t.token_id = $token ORDER BY day, chain, token;

@@ -1,0 +1,93 @@
+package sql_test
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/query"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
+	warehouse "github.com/lst-pipeline/lst-pipeline/sql"
+)
+
+// open returns an empty warehouse with the current views.
+func open(t testing.TB) *store.Store {
+	t.Helper()
+	s, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "w.duckdb"), store.Options{Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func queries(t testing.TB) []query.Named {
+	t.Helper()
+	all, err := query.List(warehouse.FS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestEveryQueryAnswersAnEmptyWarehouseWithNoRowsAndItsDeclaredColumns(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for _, n := range queries(t) {
+		t.Run(n.Name, func(t *testing.T) {
+			t.Parallel()
+			res, err := query.Run(context.Background(), s, n, nil, query.Defaults{AsOf: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(res.Rows) != 0 {
+				t.Errorf("an empty warehouse gave %d rows", len(res.Rows))
+			}
+			var declared, real []string
+			for _, c := range n.Columns {
+				declared = append(declared, c.Name)
+			}
+			for _, c := range res.Columns {
+				real = append(real, c.Name)
+			}
+			if diff := cmp.Diff(declared, real); diff != "" {
+				t.Errorf("columns of the header (-) and of the answer (+):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Annual figures and plain returns look alike; only the name tells which is which.
+func TestEveryYieldColumnSaysAprOrApy(t *testing.T) {
+	t.Parallel()
+	for _, n := range queries(t) {
+		for _, c := range n.Columns {
+			doc := strings.ToLower(c.Doc)
+			yields := strings.Contains(doc, "net apr over") || strings.Contains(doc, "net apy over") || strings.Contains(doc, "own rate over")
+			words := strings.Split(c.Name, "_")
+			if yields && !strings.Contains(doc, " minus ") && !contains(words, "apr") && !contains(words, "apy") && c.Unit == "percent" && c.Name != "vs_chain_pct" {
+				t.Errorf("query %s: column %s holds a yield and its name does not say apr or apy", n.Name, c.Name)
+			}
+			if c.Name == "yield" || strings.HasSuffix(c.Name, "_yield") {
+				t.Errorf("query %s: column %s: say apr or apy", n.Name, c.Name)
+			}
+		}
+	}
+}
+
+func contains(list []string, want string) bool {
+	for _, s := range list {
+		if s == want {
+			return true
+		}
+	}
+	return false
+}

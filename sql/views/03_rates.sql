@@ -1,0 +1,58 @@
+-- The redemption rate: one series per token, native asset per share.
+
+-- A chain's own staking rate as an index that starts at 1. benchmark_apr is a
+-- fraction per year, in force from its ts until the next one; a row with
+-- period_start describes the time that ends at its ts. Growth compounds at each row.
+CREATE OR REPLACE MACRO bench_index_known(kt) AS TABLE
+    WITH r AS (
+        SELECT token_id, ts, basis, quality, known_at,
+               coalesce(CASE WHEN period_start IS NOT NULL THEN value END, lag(value) OVER w)
+                   * seconds_between(lag(ts) OVER w, ts) / year_s() AS growth
+        FROM series_known('benchmark_apr', kt)
+        WINDOW w AS (PARTITION BY token_id ORDER BY ts))
+    SELECT token_id, ts, basis, quality, known_at,
+           product(1 + coalesce(growth, 0)) OVER (PARTITION BY token_id ORDER BY ts ROWS UNBOUNDED PRECEDING) AS rate
+    FROM r;
+
+-- Every observation of a rate. A wrapper and its token share one rate, whichever
+-- of the two was read. Unknown, zero and suspect values are no rates. Where two
+-- bases speak within an hour of each other the better one stands.
+CREATE OR REPLACE MACRO rate_known(kt) AS TABLE
+    WITH seen AS (
+        SELECT t.home_id, m.ts, m.value AS rate, m.uncertainty, m.basis, m.quality, m.known_at, m.token_id AS read_from
+        FROM metric_known(kt) m JOIN token t USING (token_id)
+        WHERE m.metric_id = 'exchange_rate' AND m.value > 0 AND m.quality <> 'suspect' AND t.accrual <> 'bridged'
+        UNION ALL
+        SELECT token_id, ts, rate, 0.0, basis, quality, known_at, token_id FROM bench_index_known(kt)),
+    best AS (
+        SELECT * FROM seen
+        QUALIFY row_number() OVER (PARTITION BY home_id, ts ORDER BY basis_rank(basis), uncertainty, read_from) = 1
+            AND basis_rank(basis) = min(basis_rank(basis)) OVER (
+                PARTITION BY home_id ORDER BY ts
+                RANGE BETWEEN INTERVAL 1 HOUR PRECEDING AND INTERVAL 1 HOUR FOLLOWING))
+    SELECT t.token_id, b.ts, b.rate, b.uncertainty, b.basis, b.quality, b.known_at
+    FROM best b JOIN token t USING (home_id)
+    WHERE t.accrual <> 'bridged';
+
+CREATE OR REPLACE VIEW rate_now AS SELECT * FROM rate_known('infinity');
+
+-- The moments a rate really changed. A row counts when it moved from the row
+-- before it, or, so that a coarse series cannot creep unseen, from the last row
+-- that did. The first row of a token has no predecessor.
+CREATE OR REPLACE MACRO rate_step_known(kt) AS TABLE
+    WITH a AS (
+        SELECT *, lag(rate) OVER w AS r0, lag(uncertainty) OVER w AS u0
+        FROM rate_known(kt) WINDOW w AS (PARTITION BY token_id ORDER BY ts)),
+    b AS (
+        SELECT *, r0 IS NULL OR rate_moved(r0, u0, rate, uncertainty) AS moved FROM a
+        WHERE r0 IS NULL OR rate <> r0),
+    c AS (
+        SELECT *, last_value(CASE WHEN moved THEN rate END IGNORE NULLS) OVER w AS rm,
+                  last_value(CASE WHEN moved THEN uncertainty END IGNORE NULLS) OVER w AS um
+        FROM b WINDOW w AS (PARTITION BY token_id ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
+    SELECT token_id, ts, rate, uncertainty, basis, quality, known_at,
+           lag(ts) OVER w AS prev_ts, lag(rate) OVER w AS prev_rate
+    FROM c WHERE moved OR rate_moved(rm, um, rate, uncertainty)
+    WINDOW w AS (PARTITION BY token_id ORDER BY ts);
+
+CREATE OR REPLACE VIEW rate_step AS SELECT * FROM rate_step_known('infinity');

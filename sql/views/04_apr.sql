@@ -1,0 +1,81 @@
+-- Realised yield: growth between real updates over the time between them.
+
+-- One row per token and window (days), every token included; figures are NULL
+-- where nothing is known. The window runs from the last update at or before its
+-- start to the last update at or before its end; where the history begins inside
+-- the window it runs from the first update, and covers_window tells.
+--   apr_net, apy_net, apr_log  fraction per year: simple, compound, continuous
+--   period_return              fraction over days_used
+--   updates                    changes after from_ts up to to_ts
+--   is_frozen                  no change for longer than the token's stale_after_s
+--   covers_window              days_used is near the window asked for
+--   is_published               fit for a headline: covers, not frozen, enough updates
+CREATE OR REPLACE MACRO apr_windows(windows, as_of, kt := 'infinity') AS TABLE
+    WITH st AS MATERIALIZED (
+        SELECT *, row_number() OVER (PARTITION BY token_id ORDER BY ts) AS n
+        FROM rate_step_known(kt) WHERE ts <= as_of::TIMESTAMP),
+    q AS (
+        SELECT t.token_id, t.expected_update_s, t.stale_after_s, x.window_days,
+               as_of::TIMESTAMP AS t1,
+               as_of::TIMESTAMP - to_seconds((x.window_days * 86400)::DOUBLE) AS t0
+        FROM token t, (SELECT unnest(list_distinct(windows))::DOUBLE AS window_days) x WHERE t.accrual <> 'bridged'),
+    f AS (SELECT token_id, min(ts) AS first_ts FROM st GROUP BY 1),
+    w AS (SELECT q.*, greatest(q.t0, f.first_ts) AS s0 FROM q LEFT JOIN f USING (token_id)),
+    g AS (
+        SELECT w.*, s.ts AS from_ts, e.ts AS to_ts, e.n - s.n AS updates,
+               e.rate / s.rate AS growth, seconds_between(s.ts, e.ts) AS secs,
+               worse_basis(s.basis, e.basis) AS basis
+        FROM w
+        ASOF LEFT JOIN st e ON w.token_id = e.token_id AND w.t1 >= e.ts
+        ASOF LEFT JOIN st s ON w.token_id = s.token_id AND w.s0 >= s.ts)
+    SELECT token_id, window_days, from_ts, to_ts, secs / 86400 AS days_used, updates,
+           growth - 1 AS period_return,
+           annualise(growth, secs, 'apr') AS apr_net,
+           annualise(growth, secs, 'apy') AS apy_net,
+           annualise(growth, secs, 'log') AS apr_log,
+           seconds_between(to_ts, t1) AS since_change_s,
+           seconds_between(to_ts, t1) > stale_after_s AS is_frozen,
+           abs(secs - window_days * 86400) <= greatest(2 * expected_update_s, 0.25 * window_days * 86400) AS covers_window,
+           coalesce(seconds_between(to_ts, t1) <= stale_after_s AND updates >= min_updates()
+               AND abs(secs - window_days * 86400) <= greatest(2 * expected_update_s, 0.25 * window_days * 86400),
+               false) AS is_published,
+           basis, basis_mark(basis) AS mark
+    FROM g;
+
+CREATE OR REPLACE MACRO apr(win_days, as_of, kt := 'infinity') AS TABLE
+    SELECT * EXCLUDE (window_days) FROM apr_windows([win_days], as_of, kt := kt);
+
+-- The same as it was known at a time.
+CREATE OR REPLACE MACRO apr_known(win_days, as_of, kt) AS TABLE
+    SELECT * EXCLUDE (window_days) FROM apr_windows([win_days], as_of, kt := kt);
+
+-- One window through time, at 00:00 UTC of each day. A frozen token shows NULL.
+CREATE OR REPLACE MACRO apr_series(win_days, d0, d1, kt := 'infinity') AS TABLE
+    WITH st AS MATERIALIZED (SELECT * FROM rate_step_known(kt) WHERE ts <= d1::TIMESTAMP),
+    cal AS (
+        SELECT token_id, stale_after_s, expected_update_s, d,
+               d - to_seconds((win_days::DOUBLE * 86400)::DOUBLE) AS t0
+        FROM (SELECT token_id, stale_after_s, expected_update_s,
+                     unnest(generate_series(d0::TIMESTAMP, d1::TIMESTAMP, INTERVAL 1 DAY)) AS d
+              FROM token WHERE accrual <> 'bridged')),
+    g AS (
+        SELECT c.*, e.rate / s.rate AS growth, seconds_between(s.ts, e.ts) AS secs,
+               seconds_between(e.ts, c.d) > c.stale_after_s AS frozen
+        FROM cal c
+        ASOF JOIN st e ON c.token_id = e.token_id AND c.d >= e.ts
+        ASOF JOIN st s ON c.token_id = s.token_id AND c.t0 >= s.ts)
+    SELECT token_id, d,
+           CASE WHEN NOT frozen THEN annualise(growth, secs, 'apr') END AS apr_net,
+           secs / 86400 AS days_used,
+           abs(secs - win_days::DOUBLE * 86400)
+               <= greatest(2 * expected_update_s, 0.25 * win_days::DOUBLE * 86400) AS covers_window
+    FROM g;
+
+-- The chain's own staking rate over a window: one row per chain. Where a chain
+-- has several benchmarks the first published one in the order of names counts.
+CREATE OR REPLACE MACRO bench_apr(win_days, as_of, kt := 'infinity') AS TABLE
+    SELECT t.chain_id, t.token_id AS bench_id, a.apr_net AS bench_apr, a.apr_log AS bench_apr_log,
+           a.days_used, a.basis, a.mark, a.is_published
+    FROM apr(win_days, as_of, kt := kt) a JOIN token t USING (token_id)
+    WHERE t.accrual = 'benchmark' AND a.apr_net IS NOT NULL AND NOT a.is_frozen AND a.covers_window
+    QUALIFY row_number() OVER (PARTITION BY t.chain_id ORDER BY a.is_published DESC, t.token_id) = 1;

@@ -1,0 +1,82 @@
+-- Flows and the attribution of growth, in shares, so that rewards, price and
+-- shares minted as fees cannot leak into deposits.
+
+-- Changes of supply: one row per interval between two readings of the supply.
+--   fee_shares   shares minted as fees in the interval; 0 when none were reported
+--   flow_native  deposits minus withdrawals, native, at the rate at the end
+CREATE OR REPLACE MACRO flow_known(kt) AS TABLE
+    WITH s AS (
+        SELECT s.token_id, s.ts, s.supply, lag(s.ts) OVER w AS prev_ts, lag(s.supply) OVER w AS prev_supply
+        FROM supply_known(kt) s WINDOW w AS (PARTITION BY s.token_id ORDER BY s.ts)),
+    fee AS (
+        SELECT f.token_id, s.ts, sum(f.value) AS fee_shares
+        FROM series_known('fee_shares', kt) f
+        ASOF JOIN s ON f.token_id = s.token_id AND f.ts <= s.ts
+        GROUP BY 1, 2),
+    g AS (
+        SELECT s.*, coalesce(fee.fee_shares, 0) AS fee_shares
+        FROM s LEFT JOIN fee ON fee.token_id = s.token_id AND fee.ts = s.ts
+        WHERE s.prev_ts IS NOT NULL)
+    SELECT g.token_id, g.prev_ts, g.ts, g.prev_supply, g.supply, g.fee_shares,
+           CASE WHEN seconds_between(r.ts, g.ts) <= t.stale_after_s THEN r.rate END AS rate,
+           CASE WHEN seconds_between(r.ts, g.ts) <= t.stale_after_s
+                THEN flow_of(g.prev_supply, g.supply, g.fee_shares, r.rate) END AS flow_native
+    FROM g JOIN token t USING (token_id)
+    ASOF LEFT JOIN rate_known(kt) r ON g.token_id = r.token_id AND g.ts >= r.ts
+    WHERE t.is_counted;
+
+CREATE OR REPLACE VIEW flow AS SELECT * FROM flow_known('infinity');
+
+-- Net flow over the days before a moment, from the supply then and now.
+--   flow_pct  percent of the supply at the start
+CREATE OR REPLACE MACRO net_flow(win_days, as_of, kt := 'infinity') AS TABLE
+    WITH d AS (
+        SELECT a.token_id, a.supply AS s0, b.supply AS s1, b.rate AS r1, a.d AS t0, b.d AS t1
+        FROM tvl(as_of::TIMESTAMP - to_days(win_days::INTEGER), kt := kt) a
+        JOIN tvl(as_of, kt := kt) b USING (token_id)),
+    fee AS (
+        SELECT f.token_id, sum(f.value) AS fee_shares
+        FROM series_known('fee_shares', kt) f JOIN d ON f.token_id = d.token_id AND f.ts > d.t0 AND f.ts <= d.t1
+        GROUP BY 1)
+    SELECT d.token_id, t0, t1, s0, s1, coalesce(fee_shares, 0) AS fee_shares,
+           s1 - s0 - coalesce(fee_shares, 0) AS flow_shares,
+           flow_of(s0, s1, coalesce(fee_shares, 0), r1) AS flow_native,
+           100 * (s1 - s0 - coalesce(fee_shares, 0)) / nullif(s0, 0) AS flow_pct
+    FROM d LEFT JOIN fee USING (token_id);
+
+-- Where the change of TVL came from, day by day. The four legs sum to the change
+-- of tvl exactly; residual shows what rounding of doubles leaves of that.
+-- Days without a level are skipped, the next day's legs then cover the gap.
+CREATE OR REPLACE MACRO attribution_daily(d0, d1, kt := 'infinity') AS TABLE
+    WITH x AS (
+        SELECT token_id, underlying, d, supply, rate, usd FROM daily(d0, d1, kt := kt)
+        WHERE supply IS NOT NULL AND rate IS NOT NULL AND usd IS NOT NULL),
+    l AS (
+        SELECT *, lag(d) OVER w AS pd, lag(supply) OVER w AS s0, lag(rate) OVER w AS r0, lag(usd) OVER w AS p0
+        FROM x WINDOW w AS (PARTITION BY token_id ORDER BY d)),
+    fee AS (
+        SELECT f.token_id, l.d, sum(f.value) AS fee_shares
+        FROM series_known('fee_shares', kt) f ASOF JOIN l ON f.token_id = l.token_id AND f.ts <= l.d
+        WHERE l.pd IS NOT NULL GROUP BY 1, 2),
+    g AS (
+        SELECT l.*, coalesce(fee.fee_shares, 0) AS fee_shares
+        FROM l LEFT JOIN fee ON fee.token_id = l.token_id AND fee.d = l.d WHERE l.pd IS NOT NULL)
+    SELECT token_id, underlying, pd AS prev_d, d, supply * rate * usd - s0 * r0 * p0 AS change_usd,
+           leg_deposits(s0, supply, fee_shares, rate, usd) AS deposits_usd,
+           leg_fees(fee_shares, rate, usd) AS fee_shares_usd,
+           leg_rewards(s0, r0, rate, usd) AS rewards_usd,
+           leg_price(s0, r0, p0, usd) AS price_usd,
+           supply * rate - s0 * r0 AS change_native,
+           leg_deposits(s0, supply, fee_shares, rate, 1) AS deposits_native,
+           leg_fees(fee_shares, rate, 1) AS fee_shares_native,
+           leg_rewards(s0, r0, rate, 1) AS rewards_native
+    FROM g;
+
+CREATE OR REPLACE MACRO attribution(d0, d1, kt := 'infinity') AS TABLE
+    SELECT token_id, underlying, min(prev_d) AS from_d, max(d) AS to_d, count(*) AS ndays,
+           sum(change_usd) AS change_usd, sum(deposits_usd) AS deposits_usd, sum(fee_shares_usd) AS fee_shares_usd,
+           sum(rewards_usd) AS rewards_usd, sum(price_usd) AS price_usd,
+           sum(change_usd) - sum(deposits_usd) - sum(fee_shares_usd) - sum(rewards_usd) - sum(price_usd) AS residual_usd,
+           sum(change_native) AS change_native, sum(deposits_native) AS deposits_native,
+           sum(fee_shares_native) AS fee_shares_native, sum(rewards_native) AS rewards_native
+    FROM attribution_daily(d0, d1, kt := kt) GROUP BY 1, 2;

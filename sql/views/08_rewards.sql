@@ -1,0 +1,105 @@
+-- Rewards and who got them, per update of the rate.
+--   net_native    what stakers received: supply before × change of the rate; signed
+--   fee_native    what the protocol kept. fee_from says how it is known:
+--                 'shares'  exact: fee shares minted in the interval × the new rate
+--                 'setting' estimated from fee_reward_bps in force at the update
+--                 NULL      unknown
+--   to_operators, to_treasury, to_holders, to_insurance
+--                 the fee by the settings of that moment; a leg nobody read is 0
+--                 only if the legs that were read make up the whole fee
+--   revenue_strict  treasury + holders; revenue_broad also operators
+CREATE OR REPLACE MACRO reward_known(kt) AS TABLE
+    WITH s AS (
+        SELECT s.token_id, s.prev_ts, s.ts, s.prev_rate, s.rate, s.basis, t.stale_after_s, t.underlying, t.protocol_id
+        FROM rate_step_known(kt) s JOIN token t USING (token_id)
+        WHERE t.is_counted AND s.prev_ts IS NOT NULL),
+    fee AS (
+        SELECT f.token_id, s.ts, sum(f.value) AS fee_shares
+        FROM series_known('fee_shares', kt) f ASOF JOIN s ON f.token_id = s.token_id AND f.ts <= s.ts
+        WHERE f.ts > s.prev_ts GROUP BY 1, 2),
+    x AS (
+        SELECT s.*, fee.fee_shares,
+               coalesce(CASE WHEN seconds_between(u.ts, s.prev_ts) <= s.stale_after_s THEN u.supply END,
+                        CASE WHEN seconds_between(v.ts, s.ts) <= s.stale_after_s THEN v.supply END) AS supply,
+               b.value AS fee_bps, o.value AS operators_bps, y.value AS treasury_bps,
+               h.value AS holders_bps, i.value AS insurance_bps
+        FROM s
+        LEFT JOIN fee ON fee.token_id = s.token_id AND fee.ts = s.ts
+        ASOF LEFT JOIN supply_known(kt) u ON s.token_id = u.token_id AND s.prev_ts >= u.ts
+        ASOF LEFT JOIN supply_known(kt) v ON s.token_id = v.token_id AND s.ts >= v.ts
+        ASOF LEFT JOIN series_known('fee_reward_bps', kt) b ON s.token_id = b.token_id AND s.ts >= b.ts
+        ASOF LEFT JOIN series_known('fee_reward_operators_bps', kt) o ON s.token_id = o.token_id AND s.ts >= o.ts
+        ASOF LEFT JOIN series_known('fee_reward_treasury_bps', kt) y ON s.token_id = y.token_id AND s.ts >= y.ts
+        ASOF LEFT JOIN series_known('fee_reward_holders_bps', kt) h ON s.token_id = h.token_id AND s.ts >= h.ts
+        ASOF LEFT JOIN series_known('fee_reward_insurance_bps', kt) i ON s.token_id = i.token_id AND s.ts >= i.ts),
+    n AS (
+        SELECT *, supply * (rate - prev_rate) AS net_native,
+               CASE WHEN fee_shares IS NOT NULL THEN fee_shares * rate
+                    WHEN fee_bps < 10000 AND rate > prev_rate
+                        THEN supply * (rate - prev_rate) * fee_bps / (10000 - fee_bps)
+                    WHEN fee_bps IS NOT NULL AND rate <= prev_rate THEN 0.0 END AS fee_native,
+               CASE WHEN fee_shares IS NOT NULL THEN 'shares' WHEN fee_bps < 10000 THEN 'setting' END AS fee_from,
+               coalesce(operators_bps, 0) + coalesce(treasury_bps, 0) + coalesce(holders_bps, 0)
+                   + coalesce(insurance_bps, 0) >= fee_bps - 0.005 AS legs_complete
+        FROM x),
+    l AS (
+        SELECT *, CASE WHEN fee_bps > 0 THEN fee_native / fee_bps WHEN fee_bps = 0 THEN 0.0 END AS per_bps FROM n)
+    SELECT token_id, protocol_id, underlying, prev_ts, ts, seconds_between(prev_ts, ts) AS secs,
+           prev_rate, rate, supply, net_native, fee_native, fee_from, net_native + fee_native AS gross_native,
+           per_bps * coalesce(operators_bps, CASE WHEN legs_complete THEN 0 END) AS to_operators,
+           per_bps * coalesce(treasury_bps, CASE WHEN legs_complete THEN 0 END) AS to_treasury,
+           per_bps * coalesce(holders_bps, CASE WHEN legs_complete THEN 0 END) AS to_holders,
+           per_bps * coalesce(insurance_bps, CASE WHEN legs_complete THEN 0 END) AS to_insurance,
+           per_bps * (coalesce(treasury_bps, CASE WHEN legs_complete THEN 0 END)
+                      + coalesce(holders_bps, CASE WHEN legs_complete THEN 0 END)) AS revenue_strict,
+           per_bps * (coalesce(treasury_bps, CASE WHEN legs_complete THEN 0 END)
+                      + coalesce(holders_bps, CASE WHEN legs_complete THEN 0 END)
+                      + coalesce(operators_bps, CASE WHEN legs_complete THEN 0 END)) AS revenue_broad,
+           basis
+    FROM l;
+
+CREATE OR REPLACE VIEW reward AS SELECT * FROM reward_known('infinity');
+
+-- Rewards spread over the days they were earned on, by overlap: a day inside a
+-- long interval gets its part, so no average runs over update days only.
+CREATE OR REPLACE MACRO reward_daily(d0, d1, kt := 'infinity') AS TABLE
+    WITH r AS (
+        SELECT *, unnest(generate_series(date_trunc('day', prev_ts), ts, INTERVAL 1 DAY)) AS d
+        FROM reward_known(kt) WHERE ts > d0::TIMESTAMP AND prev_ts < d1::TIMESTAMP + INTERVAL 1 DAY),
+    p AS (
+        SELECT *, greatest(0, seconds_between(greatest(d, prev_ts), least(d + INTERVAL 1 DAY, ts))) / secs AS part FROM r)
+    SELECT token_id, underlying, d, sum(net_native * part) AS net_native, sum(fee_native * part) AS fee_native,
+           sum(gross_native * part) AS gross_native
+    FROM p WHERE d >= d0::TIMESTAMP AND d <= d1::TIMESTAMP AND part > 0 GROUP BY 1, 2, 3;
+
+-- What a protocol says it takes of rewards at a time, in bps: its card, else the
+-- setting read from the chain.
+CREATE OR REPLACE MACRO advertised_fee(as_of, kt := 'infinity') AS TABLE
+    WITH card AS (
+        SELECT protocol_id, sum(bps) AS bps FROM dim_fee
+        WHERE fee_type = 'reward' AND (valid_from IS NULL OR valid_from <= as_of::TIMESTAMP)
+            AND (valid_to IS NULL OR valid_to > as_of::TIMESTAMP)
+        GROUP BY 1),
+    chain AS (
+        SELECT token_id, arg_max(value, ts) AS bps FROM series_known('fee_reward_bps', kt)
+        WHERE ts <= as_of::TIMESTAMP GROUP BY 1)
+    SELECT t.token_id, coalesce(card.bps, chain.bps) AS adv_bps, card.bps AS card_bps, chain.bps AS setting_bps
+    FROM token t LEFT JOIN card USING (protocol_id) LEFT JOIN chain ON chain.token_id = t.token_id
+    WHERE t.accrual NOT IN ('benchmark', 'bridged');
+
+-- Take rates over a window: effective where fee shares are known, against what is
+-- advertised and against the chain's own rate (fee drag + idle drag + performance).
+CREATE OR REPLACE MACRO take_rate(win_days, as_of, kt := 'infinity') AS TABLE
+    WITH r AS (
+        SELECT token_id, sum(net_native) AS net_native, sum(fee_native) AS fee_native, count(*) AS updates
+        FROM reward_known(kt)
+        WHERE fee_from = 'shares' AND ts <= as_of::TIMESTAMP AND ts > as_of::TIMESTAMP - to_days(win_days::INTEGER)
+        GROUP BY 1)
+    SELECT t.token_id, r.updates, r.net_native, r.fee_native,
+           take_rate_of(r.net_native, r.fee_native) AS take_rate_eff, f.adv_bps / 1e4 AS take_rate_adv,
+           CASE WHEN b.bench_apr > 0 THEN 1 - a.apr_net / b.bench_apr END AS take_rate_vs_bench
+    FROM token t LEFT JOIN r USING (token_id)
+    LEFT JOIN advertised_fee(as_of, kt := kt) f USING (token_id)
+    LEFT JOIN (SELECT * FROM apr(win_days, as_of, kt := kt) WHERE is_published) a ON a.token_id = t.token_id
+    LEFT JOIN bench_apr(win_days, as_of, kt := kt) b ON b.chain_id = t.chain_id
+    WHERE t.accrual NOT IN ('benchmark', 'bridged');

@@ -1,0 +1,41 @@
+-- The comparison: one row per token and chain benchmark. Nothing missing loses a
+-- row, it shows NULL. A headline yield is shown only where it is published (see
+-- apr_windows) and the token is neither stale, frozen nor sunset; the other rows
+-- stand last and carry no rank.
+CREATE OR REPLACE MACRO league(win_days, as_of, kt := 'infinity') AS TABLE
+    WITH a AS MATERIALIZED (SELECT * FROM apr_windows([7, 30, 365, win_days::DOUBLE], as_of, kt := kt)),
+    y AS (
+        SELECT token_id,
+               any_value(CASE WHEN is_published THEN apr_net END) FILTER (window_days = 7) AS apr_7d,
+               any_value(CASE WHEN is_published THEN apr_net END) FILTER (window_days = 30) AS apr_30d,
+               any_value(CASE WHEN is_published THEN apr_net END) FILTER (window_days = 365) AS apr_365d
+        FROM a GROUP BY 1),
+    w AS (SELECT * FROM a WHERE window_days = win_days::DOUBLE),
+    f AS (SELECT * FROM freshness(as_of, kt := kt)),
+    x AS (SELECT * FROM exit_cost(as_of, kt := kt) WHERE size_native = 100 AND is_cheapest),
+    r AS (
+        SELECT t.chain_id, t.token_id, t.symbol, t.accrual, t.underlying, f.state, f.value_age_s, w.days_used, w.updates,
+               w.from_ts, w.to_ts, w.is_frozen, w.covers_window,
+               f.state IN ('fresh', 'restated') AND w.is_published AS is_ranked,
+               CASE WHEN f.state IN ('fresh', 'restated', 'bench') AND w.is_published THEN w.apr_net END AS apr_net,
+               CASE WHEN f.state IN ('fresh', 'restated', 'bench') THEN y.apr_7d END AS apr_7d,
+               CASE WHEN f.state IN ('fresh', 'restated', 'bench') THEN y.apr_30d END AS apr_30d,
+               CASE WHEN f.state IN ('fresh', 'restated', 'bench') THEN y.apr_365d END AS apr_365d,
+               b.bench_apr, k.take_rate_eff, k.take_rate_adv, k.take_rate_vs_bench, p.premium, p.venue AS premium_venue,
+               x.all_in_bps AS exit100_bps, x.route AS exit100_route, v.tvl_native, v.tvl_usd, n.flow_pct,
+               worse_basis(w.basis, v.basis) AS basis
+        FROM token t
+        JOIN f ON f.token_id = t.token_id
+        LEFT JOIN w ON w.token_id = t.token_id
+        LEFT JOIN y ON y.token_id = t.token_id
+        LEFT JOIN bench_apr(win_days, as_of, kt := kt) b ON b.chain_id = t.chain_id
+        LEFT JOIN take_rate(win_days, as_of, kt := kt) k ON k.token_id = t.token_id
+        LEFT JOIN premium_at(as_of, kt := kt) p ON p.token_id = t.token_id
+        LEFT JOIN x ON x.token_id = t.token_id
+        LEFT JOIN tvl(as_of, kt := kt) v ON v.token_id = t.token_id
+        LEFT JOIN net_flow(30, as_of, kt := kt) n ON n.token_id = t.token_id
+        WHERE t.accrual <> 'bridged')
+    SELECT CASE WHEN is_ranked THEN row_number() OVER (
+               PARTITION BY is_ranked ORDER BY capture_of(apr_net, bench_apr) DESC NULLS LAST, apr_net DESC, token_id) END AS position,
+           *, apr_net - bench_apr AS spread, capture_of(apr_net, bench_apr) AS capture, basis_mark(basis) AS mark
+    FROM r;
