@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/lst-pipeline/lst-pipeline/config"
+	"github.com/lst-pipeline/lst-pipeline/internal/gateway"
+	"github.com/lst-pipeline/lst-pipeline/internal/host"
+	"github.com/lst-pipeline/lst-pipeline/internal/ingest"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
+	"github.com/lst-pipeline/lst-pipeline/sdk"
+)
+
+// engine is everything ingestion needs, wired together.
+type engine struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	store   *store.Store
+	gateway *gateway.Gateway
+	host    *host.Host
+	plugins []*ingest.Plugin
+	runner  *ingest.Runner
+}
+
+// engineOptions are what differs between the verbs that ingest.
+type engineOptions struct {
+	command        string // run | serve | backfill | demo
+	record, replay string // folders
+	plugins        []string
+}
+
+// openEngine opens the warehouse, starts the plugins and registers what they are.
+func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOptions) (_ *engine, err error) {
+	e := &engine{cfg: cfg, log: a.logger(cfg.Log)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.Close())
+		}
+	}()
+	for _, line := range cfg.LeftOut {
+		e.log.Warn(line)
+	}
+	if e.store, err = store.Open(ctx, cfg.Database, store.Options{Command: "pipeline " + opt.command}); err != nil {
+		return nil, err
+	}
+	if e.gateway, err = gateway.New(gateway.Options{Chains: gatewayChains(cfg), Record: opt.record, Replay: opt.replay, Logger: e.log}); err != nil {
+		return nil, withCode(exitUsage, err)
+	}
+	e.host = host.New(host.Options{Logger: e.log})
+	if e.plugins, err = ingest.Discover(ctx, e.host, cfg.Plugins.Dir, opt.plugins); err != nil {
+		return nil, err
+	}
+	e.runner = &ingest.Runner{
+		Store: e.store, Host: e.host, Gateway: e.gateway, Log: e.log,
+		Version: buildVersion(), Replay: opt.replay != "",
+	}
+	if !a.quiet {
+		e.runner.Report = a.reportOutcome
+	}
+	if err = e.store.PutChains(ctx, storeChains(cfg)); err != nil {
+		return nil, err
+	}
+	return e, e.runner.Prepare(ctx, e.plugins)
+}
+
+// Close stops the plugins, then the gateway, then lets the warehouse go.
+func (e *engine) Close() error {
+	var errs []error
+	if e.host != nil {
+		errs = append(errs, e.host.Close())
+	}
+	if e.gateway != nil {
+		errs = append(errs, e.gateway.Close())
+	}
+	if e.store != nil {
+		errs = append(errs, e.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func gatewayChains(cfg *config.Config) []gateway.Chain {
+	var chains []gateway.Chain
+	for _, c := range cfg.Chains {
+		g := gateway.Chain{ID: sdk.ChainID(c.Name), Kind: c.Kind, NetworkID: c.NetworkID, Genesis: c.Genesis, Verify: c.Verify}
+		for _, p := range c.Endpoints {
+			headers := map[string]string{}
+			for name, value := range p.Headers {
+				headers[name] = value.Reveal()
+			}
+			g.Endpoints = append(g.Endpoints, gateway.Endpoint{
+				Alias: p.Alias, URL: p.URL.Reveal(), Headers: headers, RatePerSecond: p.RatePerSecond, Burst: p.Burst,
+				MaxBatch: p.MaxBatch, Timeout: p.Timeout.Duration, Archive: p.Archive,
+			})
+		}
+		chains = append(chains, g)
+	}
+	return chains
+}
+
+func storeChains(cfg *config.Config) []store.Chain {
+	var chains []store.Chain
+	for _, c := range cfg.Chains {
+		kind := "block"
+		if c.Kind == config.Solana {
+			kind = "slot"
+		}
+		chains = append(chains, store.Chain{ID: sdk.ChainID(c.Name), Kind: c.Kind, Name: c.Title, NativeAsset: c.NativeAsset, HeightKind: kind})
+	}
+	return chains
+}
+
+func chainIDs(cfg *config.Config) []sdk.ChainID {
+	var ids []sdk.ChainID
+	for _, c := range cfg.Chains {
+		ids = append(ids, sdk.ChainID(c.Name))
+	}
+	return ids
+}
+
+// ingestJobs turns the configured jobs, or only the named ones, into jobs to plan.
+func ingestJobs(cfg *config.Config, names []string) ([]ingest.Job, error) {
+	var jobs []ingest.Job
+	for _, n := range names {
+		if _, ok := cfg.Job(n); !ok {
+			return nil, withCode(exitUsage, fmt.Errorf("no job %q in %s", n, cfg.Path))
+		}
+	}
+	for _, j := range cfg.Jobs {
+		if len(names) > 0 && !contains(names, j.Name) || j.Schedule == "" {
+			continue
+		}
+		ticks, err := j.Ticks()
+		if err != nil {
+			return nil, withCode(exitUsage, fmt.Errorf("job %s: %w", j.Name, err))
+		}
+		job := ingest.Job{
+			Name: j.Name, Schedule: ticks, CatchUp: ingest.CatchUp(j.CatchUp), Max: j.CatchUpMax,
+			Plugins: j.Plugins, Options: j.Options, Timeout: j.Timeout.Duration,
+		}
+		for _, c := range j.Chains {
+			job.Chains = append(job.Chains, sdk.ChainID(c))
+		}
+		for _, t := range j.Tokens {
+			job.Tokens = append(job.Tokens, sdk.TokenID(t))
+		}
+		jobs = append(jobs, job)
+	}
+	return jobs, nil
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}

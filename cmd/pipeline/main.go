@@ -1,0 +1,43 @@
+// Command pipeline reads what liquid staking protocols hold, take and pay, keeps
+// it in one DuckDB file, and answers questions about it.
+//
+// This package is flags and wiring only: one short file a verb. Everything it
+// does is done by the packages below internal/.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is main with its surroundings as arguments, so that tests can call it.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if code, ok := runHidden(args, stderr); ok {
+		return code
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot(&app{stdin: stdin, stdout: stdout, stderr: stderr})
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	code := exitCode(err)
+	switch {
+	case err == nil:
+	case code == exitInterrupted:
+		fmt.Fprintln(stderr, "stopped; run the same command again to go on where it was")
+	default:
+		fmt.Fprintf(stderr, "pipeline: %v\n", err)
+	}
+	return code
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lst-pipeline/lst-pipeline/config"
+	"github.com/lst-pipeline/lst-pipeline/internal/query"
+	warehouse "github.com/lst-pipeline/lst-pipeline/sql"
+)
+
+func newQuery(a *app) *cobra.Command {
+	var params []string
+	var list, explain, text bool
+	cmd := &cobra.Command{
+		Use:   "query NAME",
+		Short: "Answer a named question (--list shows them)",
+		Example: `  pipeline query league
+  pipeline query growth --param from=2023-06-01 -o csv
+  pipeline query league --explain`,
+		Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			all, err := query.List(warehouse.FS())
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveError
+			}
+			var names []string
+			for _, n := range all {
+				names = append(names, n.Name+"\t"+n.Question)
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(a.output); err != nil {
+				return err
+			}
+			all, err := query.List(warehouse.FS())
+			if err != nil {
+				return err
+			}
+			if list {
+				return a.listQueries(all)
+			}
+			if len(args) == 0 {
+				return withCode(exitUsage, fmt.Errorf("which question? `pipeline query --list` shows them"))
+			}
+			named, err := query.Find(all, args[0])
+			if err != nil {
+				return withCode(exitUsage, err)
+			}
+			switch {
+			case text:
+				_, err := fmt.Fprint(a.stdout, named.SQL)
+				return err
+			case explain:
+				return a.explainQuery(named)
+			}
+			given, err := parseParams(params)
+			if err != nil {
+				return err
+			}
+			cfg, err := a.load()
+			if err != nil {
+				return err
+			}
+			return a.runNamed(cmd.Context(), cfg, args[0], given)
+		},
+	}
+	cmd.Flags().StringArrayVarP(&params, "param", "p", nil, "parameter as name=value, repeatable")
+	cmd.Flags().BoolVar(&list, "list", false, "list the questions")
+	cmd.Flags().BoolVar(&explain, "explain", false, "print the columns, units, parameters and caveats")
+	cmd.Flags().BoolVar(&text, "sql", false, "print the SQL")
+	a.rowsFlag(cmd)
+	return cmd
+}
+
+// runNamed answers a named question with the configuration's defaults.
+func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, given map[string]string) error {
+	all, err := query.List(warehouse.FS())
+	if err != nil {
+		return err
+	}
+	named, err := query.Find(all, name)
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	params, err := withDefaults(named, cfg.Query.Params, given)
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	db, err := openReader(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer closeInto(&err, db)
+	res, err := query.Run(ctx, db, named, params, queryDefaults(cfg))
+	if err != nil {
+		return err
+	}
+	if err = query.Render(a.stdout, res, a.output); err != nil {
+		return err
+	}
+	return err
+}
+
+// withDefaults adds the configuration's parameters that the query takes and that
+// were not given.
+func withDefaults(n query.Named, configured, given map[string]string) (map[string]string, error) {
+	params := map[string]string{}
+	for k, v := range configured {
+		if slices.ContainsFunc(n.Params, func(p query.Param) bool { return p.Name == k }) {
+			params[k] = v
+		}
+	}
+	for k, v := range given {
+		params[k] = v
+	}
+	return params, nil
+}
+
+func queryDefaults(cfg *config.Config) query.Defaults {
+	now, ok := cfg.Query.Moment()
+	if !ok {
+		now = time.Now().UTC()
+	}
+	return query.Defaults{AsOf: now}
+}
+
+func parseParams(list []string) (map[string]string, error) {
+	params := map[string]string{}
+	for _, p := range list {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok || name == "" {
+			return nil, withCode(exitUsage, fmt.Errorf("--param %q is not of the form name=value", p))
+		}
+		params[name] = value
+	}
+	return params, nil
+}
+
+func (a *app) listQueries(all []query.Named) error {
+	res := &query.Result{Columns: []query.Column{{Name: "query", Type: "VARCHAR"}, {Name: "question", Type: "VARCHAR"}, {Name: "parameters", Type: "VARCHAR"}}}
+	for _, n := range all {
+		var params []string
+		for _, p := range n.Params {
+			params = append(params, p.Name+"="+p.Default)
+		}
+		res.Rows = append(res.Rows, []any{n.Name, n.Question, strings.Join(params, " ")})
+	}
+	return query.Render(a.stdout, res, a.output)
+}
+
+func (a *app) explainQuery(n query.Named) error {
+	fmt.Fprintf(a.stdout, "%s (methodology %d)\n%s\n\ncolumns\n", n.Name, n.Methodology, n.Question)
+	for _, c := range n.Columns {
+		fmt.Fprintf(a.stdout, "  %-18s %-14s %s\n", c.Name, c.Unit, c.Doc)
+	}
+	if len(n.Params) > 0 {
+		fmt.Fprintln(a.stdout, "\nparameters")
+		for _, p := range n.Params {
+			fmt.Fprintf(a.stdout, "  %-18s default %-10s %s\n", p.Name, p.Default, p.Doc)
+		}
+	}
+	fmt.Fprintln(a.stdout, "\ncaveats")
+	for _, c := range n.Caveats {
+		fmt.Fprintf(a.stdout, "  - %s\n", c)
+	}
+	return nil
+}
+
+func checkFormat(format string) error {
+	if slices.Contains(query.Formats(), format) {
+		return nil
+	}
+	return withCode(exitUsage, fmt.Errorf("output format %q is none of %s", format, strings.Join(query.Formats(), ", ")))
+}

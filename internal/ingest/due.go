@@ -1,0 +1,123 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
+	"github.com/lst-pipeline/lst-pipeline/sdk"
+)
+
+// Prepare registers the plugins and their tokens. Call it once after Discover.
+func (r *Runner) Prepare(ctx context.Context, plugins []*Plugin) error {
+	r.Tokens = tokens(plugins, r.Log)
+	return Register(ctx, r.Store, plugins, r)
+}
+
+// Due compares the jobs' schedules with the ledger. Ticks that are closed without
+// reading are written to the ledger at once; the rest comes back as work, those
+// that failed before and may be tried again included. chains lists the configured
+// chains; a plugin that needs another one contributes no work and one reason.
+func (r *Runner) Due(ctx context.Context, jobs []Job, plugins []*Plugin, chains []sdk.ChainID) (work []Work, skipped []string, err error) {
+	now := r.now()
+	for _, job := range jobs {
+		for _, p := range plugins {
+			if p.Err != nil || len(job.Plugins) > 0 && !slices.Contains(job.Plugins, p.Binary.Name) {
+				continue
+			}
+			for _, need := range p.Description.Chains {
+				if len(job.Chains) > 0 && !slices.Contains(job.Chains, need.Chain) {
+					continue
+				}
+				if !need.Offline && !slices.Contains(chains, need.Chain) {
+					skipped = append(skipped, fmt.Sprintf("job %s: plugin %s needs chain %s, which the configuration does not have", job.Name, p.Binary.Name, need.Chain))
+					continue
+				}
+				w, err := r.dueSeries(ctx, job, p, need, now)
+				if err != nil {
+					return nil, skipped, err
+				}
+				work = append(work, w...)
+			}
+		}
+	}
+	return work, skipped, nil
+}
+
+func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.ChainNeed, now time.Time) ([]Work, error) {
+	series := Series{Job: job.Name, Plugin: p.Binary.Name, Chain: need.Chain}
+	newest, err := r.Store.Tasks(ctx, store.TaskFilter{Job: series.Job, Plugin: series.Plugin, Chain: series.Chain, Newest: true, Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	var last time.Time
+	if len(newest) > 0 {
+		last = newest[0].Tick
+	}
+	plan := MakePlan(job.Schedule, Policy{CatchUp: job.CatchUp, Max: job.Max, ReadsPast: need.ReadsPast}, last, now)
+	if err := r.close(ctx, series, plan.Closed, now); err != nil {
+		return nil, err
+	}
+	keys := make([]store.TaskKey, len(plan.Due))
+	for i, tick := range plan.Due {
+		keys[i] = taskKey(series, tick)
+	}
+	if _, err := r.Store.PutTasks(ctx, keys); err != nil {
+		return nil, err
+	}
+
+	// What the ledger knows as open: just planned, left by a killed run, or failed.
+	open, err := r.Store.Tasks(ctx, store.TaskFilter{
+		Job: series.Job, Plugin: series.Plugin, Chain: series.Chain, TryBy: now,
+		States: []string{store.StateDue, store.StateFailed, store.StatePartial},
+	})
+	if err != nil {
+		return nil, err
+	}
+	current := job.Schedule.Last(now)
+	var ticks []time.Time
+	var lost []Verdict
+	for _, t := range open {
+		if !need.ReadsPast && t.Tick.Before(current) {
+			why := "not read while it was the current tick; this chain's past state cannot be read"
+			if t.Error != "" {
+				why += " (last error: " + t.Error + ")"
+			}
+			if t.State == store.StatePartial {
+				continue // the rows it has stay; the rest is gone and the row says so
+			}
+			lost = append(lost, Verdict{t.Tick, store.StateUnrecoverable, sdk.KindUnrecoverable, why})
+			continue
+		}
+		ticks = append(ticks, t.Tick)
+	}
+	if err := r.close(ctx, series, lost, now); err != nil {
+		return nil, err
+	}
+	var work []Work
+	for _, group := range batches(ticks, need.MaxAnchors) {
+		work = append(work, Work{
+			Series: series, Ticks: group, Tokens: job.Tokens, Options: job.Options[p.Binary.Name], Timeout: job.Timeout,
+		})
+	}
+	return work, nil
+}
+
+// close writes verdicts into the ledger, one statement for each distinct reason.
+func (r *Runner) close(ctx context.Context, s Series, verdicts []Verdict, now time.Time) error {
+	groups := map[[2]string][]store.TaskKey{}
+	kinds := map[[2]string]sdk.Kind{}
+	for _, v := range verdicts {
+		id := [2]string{v.State, v.Why}
+		groups[id] = append(groups[id], taskKey(s, v.Tick))
+		kinds[id] = v.Kind
+	}
+	for id, keys := range groups {
+		if err := r.Store.CloseTasks(ctx, keys, "", id[0], kinds[id], id[1], now); err != nil {
+			return fmt.Errorf("writing down the missed ticks of %s: %w", s, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package ingest
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/lst-pipeline/lst-pipeline/sdk"
+)
+
+// Ticker gives the scheduled moments of a job; internal/schedule implements it.
+type Ticker interface {
+	// Ticks returns all ticks in (from, to], ascending, UTC.
+	Ticks(from, to time.Time) []time.Time
+	// Last returns the newest tick at or before t, or the zero time.
+	Last(t time.Time) time.Time
+	// Next returns the first tick after t.
+	Next(t time.Time) time.Time
+}
+
+// CatchUp says what happens to ticks missed while nothing was running.
+type CatchUp string
+
+// The catch-up policies.
+const (
+	CatchUpAll  CatchUp = "all"  // read every missed tick, newest first up to a cap
+	CatchUpLast CatchUp = "last" // read only the newest missed tick
+	CatchUpSkip CatchUp = "skip" // read a tick only while it is the current one and never missed
+)
+
+// Series is one line of the ledger: a job's ticks for one plugin on one chain.
+type Series struct {
+	Job    string
+	Plugin string
+	Chain  sdk.ChainID
+}
+
+// Policy is how a series treats ticks it has missed.
+type Policy struct {
+	CatchUp CatchUp
+	// Max is how many missed ticks CatchUpAll reads; 0 means 1000.
+	Max int
+	// ReadsPast is false where a tick can only be read while it is the newest one
+	// (Solana). Older ticks are then lost and the ledger says so.
+	ReadsPast bool
+}
+
+// Verdict is a tick the planner closes without reading it.
+type Verdict struct {
+	Tick  time.Time
+	State string // superseded | unrecoverable
+	Kind  sdk.Kind
+	Why   string
+}
+
+// Plan is what one series owes at a moment.
+type Plan struct {
+	Due    []time.Time // ascending
+	Closed []Verdict   // ascending
+}
+
+// maxTicks bounds how far a plan looks back, so that a per-minute schedule after
+// a year of downtime still plans in a moment. Older ticks are one verdict each in
+// the ledger only up to this number; the newest count most.
+const maxTicks = 50_000
+
+// MakePlan computes what is due for ticks after newest (the newest tick the
+// ledger knows; zero when the series is new) up to now. Every tick in that range
+// ends up in exactly one of Due and Closed, so none can be lost silently.
+func MakePlan(t Ticker, p Policy, newest, now time.Time) Plan {
+	current := t.Last(now)
+	if current.IsZero() {
+		return Plan{}
+	}
+	if newest.IsZero() {
+		// A new series starts with the current tick: there is no past to owe.
+		return Plan{Due: []time.Time{current}}
+	}
+	missed := t.Ticks(newest, now)
+	if len(missed) > maxTicks {
+		missed = missed[len(missed)-maxTicks:]
+	}
+	var plan Plan
+	limit := p.Max
+	if limit <= 0 {
+		limit = 1000
+	}
+	for i, tick := range missed {
+		age := len(missed) - 1 - i // 0 is the current tick
+		switch {
+		case age == 0:
+			plan.Due = append(plan.Due, tick)
+		case !p.ReadsPast:
+			plan.Closed = append(plan.Closed, Verdict{tick, "unrecoverable", sdk.KindUnrecoverable,
+				"missed while nothing was running; this chain's past state cannot be read"})
+		case p.CatchUp == CatchUpSkip || p.CatchUp == CatchUpLast:
+			plan.Closed = append(plan.Closed, Verdict{tick, "superseded", "",
+				fmt.Sprintf("missed while nothing was running; catch_up: %s reads only the newest (pipeline backfill closes the gap)", p.CatchUp)})
+		case age >= limit:
+			plan.Closed = append(plan.Closed, Verdict{tick, "superseded", "",
+				fmt.Sprintf("missed while nothing was running; beyond catch_up_max %d (pipeline backfill closes the gap)", limit)})
+		default:
+			plan.Due = append(plan.Due, tick)
+		}
+	}
+	return plan
+}
+
+// backoff is how long a failed task waits before its next try.
+func backoff(attempts int) time.Duration {
+	wait := time.Minute
+	for i := 1; i < attempts && wait < time.Hour; i++ {
+		wait *= 2
+	}
+	return min(wait, time.Hour)
+}
+
+// batches splits ticks into ascending groups of at most n.
+func batches(ticks []time.Time, n int) [][]time.Time {
+	sort.Slice(ticks, func(i, j int) bool { return ticks[i].Before(ticks[j]) })
+	if n <= 0 {
+		n = 1
+	}
+	var out [][]time.Time
+	for len(ticks) > n {
+		out = append(out, ticks[:n:n])
+		ticks = ticks[n:]
+	}
+	if len(ticks) > 0 {
+		out = append(out, ticks)
+	}
+	return out
+}

@@ -1,0 +1,108 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/host"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
+	"github.com/lst-pipeline/lst-pipeline/sdk"
+)
+
+// Plugin is a plugin found beside the pipeline, started once and asked what it is.
+type Plugin struct {
+	Binary      host.Binary
+	Description sdk.Description
+	// Err says why the plugin cannot be used; the others still can.
+	Err error
+	// process stays up from discovery to its first work, which saves a start.
+	process *host.Process
+}
+
+// Discover starts every plugin of dir (or only the named ones) side by side and
+// asks each for its description. A plugin that cannot be used is in the list with
+// its error; the error returned is about the folder itself or a name not found.
+func Discover(ctx context.Context, h *host.Host, dir string, names []string) ([]*Plugin, error) {
+	binaries, err := host.Find(dir)
+	if err != nil {
+		return nil, err
+	}
+	var plugins []*Plugin
+	for _, b := range binaries {
+		if len(names) == 0 || slices.Contains(names, b.Name) {
+			plugins = append(plugins, &Plugin{Binary: b})
+		}
+	}
+	for _, n := range names {
+		if !slices.ContainsFunc(plugins, func(p *Plugin) bool { return p.Binary.Name == n }) {
+			return nil, sdk.Errorf(sdk.KindConfig, "plugin %q is not in %s: build it (make build) or correct the name in the configuration", n, dir)
+		}
+	}
+	var wait sync.WaitGroup
+	for _, p := range plugins {
+		wait.Go(func() {
+			p.process, p.Err = h.Start(ctx, p.Binary)
+			if p.Err == nil {
+				p.Description = p.process.Description()
+			}
+		})
+	}
+	wait.Wait()
+	return plugins, ctx.Err()
+}
+
+// Register writes what the plugins say about themselves into the dimensions.
+func Register(ctx context.Context, s *store.Store, plugins []*Plugin, r *Runner) error {
+	for _, p := range plugins {
+		if p.Err != nil {
+			continue
+		}
+		if err := s.PutDimensions(ctx, p.Description, p.Binary.Name, r.now()); err != nil {
+			return fmt.Errorf("register plugin %s: %w", p.Binary.Name, err)
+		}
+	}
+	return nil
+}
+
+// take hands over the process of the discovery, or starts a new one.
+func (p *Plugin) take(ctx context.Context, h *host.Host) (*host.Process, error) {
+	if up := p.process; up != nil {
+		p.process = nil
+		if !up.Exited() {
+			return up, nil
+		}
+	}
+	return h.Start(ctx, p.Binary)
+}
+
+func (p *Plugin) emits(metric sdk.MetricID) bool {
+	return slices.Contains(p.Description.Metrics, metric)
+}
+
+// need returns how the plugin uses a chain.
+func (p *Plugin) need(chain sdk.ChainID) (sdk.ChainNeed, bool) {
+	for _, n := range p.Description.Chains {
+		if n.Chain == chain {
+			return n, true
+		}
+	}
+	return sdk.ChainNeed{}, false
+}
+
+// tokens indexes every token the plugins declare.
+func tokens(plugins []*Plugin, log *slog.Logger) map[sdk.TokenID]sdk.Token {
+	all := map[sdk.TokenID]sdk.Token{}
+	for _, p := range plugins {
+		for _, t := range p.Description.Tokens {
+			if _, twice := all[t.ID]; twice {
+				log.Warn("token declared by two plugins; the first one counts", "token", t.ID, "plugin", p.Binary.Name)
+				continue
+			}
+			all[t.ID] = t
+		}
+	}
+	return all
+}

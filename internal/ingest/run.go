@@ -1,0 +1,269 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sort"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/gateway"
+	"github.com/lst-pipeline/lst-pipeline/internal/host"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
+	"github.com/lst-pipeline/lst-pipeline/sdk"
+)
+
+// Job is one entry of the configuration's jobs, ready to plan.
+type Job struct {
+	Name     string
+	Schedule Ticker
+	CatchUp  CatchUp
+	Max      int
+	// Plugins narrows the job; empty means every plugin found.
+	Plugins []string
+	// Chains narrows the job; empty means every chain its plugins need.
+	Chains  []sdk.ChainID
+	Tokens  []sdk.TokenID
+	Options map[string]map[string]string // by plugin
+	Timeout time.Duration                // of one Fetch
+}
+
+// Work is a group of ticks of one series that one Fetch can read.
+type Work struct {
+	Series
+	Ticks   []time.Time
+	Tokens  []sdk.TokenID
+	Options map[string]string
+	Timeout time.Duration
+}
+
+// Outcome is what became of one tick.
+type Outcome struct {
+	Series
+	Tick     time.Time
+	State    string
+	Kind     sdk.Kind
+	Message  string
+	Rows     int
+	Rejects  int
+	Requests int
+	Took     time.Duration
+}
+
+// Summary is what became of a run.
+type Summary struct {
+	RunID    string
+	Outcomes []Outcome
+	Broken   map[string]error // plugins that could not be started, by name
+}
+
+// OK reports whether every task has its rows.
+func (s Summary) OK() bool {
+	if len(s.Broken) > 0 {
+		return false
+	}
+	for _, o := range s.Outcomes {
+		if o.State != "have" {
+			return false
+		}
+	}
+	return true
+}
+
+// Runner runs work. Its fields must be set before the first call and not be
+// changed afterwards. A Runner is safe for one call at a time.
+type Runner struct {
+	Store   *store.Store
+	Host    *host.Host
+	Gateway *gateway.Gateway
+	Log     *slog.Logger
+	// Version is the pipeline's own, recorded with each run.
+	Version string
+	// Parallel is how many plugins run at once; 0 means 4.
+	Parallel int
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Report, if set, is told of each outcome as it happens.
+	Report func(Outcome)
+	// Progress, if set, is told how far a long fetch is.
+	Progress func(s Series, done, total int)
+	// Tokens are all tokens the plugins declare (set by Prepare).
+	Tokens map[sdk.TokenID]sdk.Token
+	// Replay reports that the gateway answers from recordings, so that every tick
+	// is readable whatever the clock says.
+	Replay bool
+
+	anchorMu sync.Mutex
+	anchors  map[anchorKey]sdk.Anchor
+}
+
+type anchorKey struct {
+	chain sdk.ChainID
+	tick  time.Time
+}
+
+func (r *Runner) now() time.Time {
+	if r.Now != nil {
+		return r.Now().UTC()
+	}
+	return time.Now().UTC()
+}
+
+// Run reads all the work once. The error is about the run itself (the database,
+// the context); trouble with single ticks is in the summary and in the ledger.
+func (r *Runner) Run(ctx context.Context, command string, plugins []*Plugin, work []Work) (Summary, error) {
+	runID, err := r.Store.StartRun(ctx, command, r.Version, r.now())
+	if err != nil {
+		return Summary{}, err
+	}
+	sum := Summary{RunID: runID, Broken: map[string]error{}}
+	for _, p := range plugins {
+		if p.Err != nil {
+			sum.Broken[p.Binary.Name] = p.Err
+		}
+	}
+	var mu sync.Mutex
+	record := func(o Outcome) {
+		mu.Lock()
+		sum.Outcomes = append(sum.Outcomes, o)
+		mu.Unlock()
+		if r.Report != nil {
+			r.Report(o)
+		}
+	}
+
+	// Prices first: USD values of the same tick are derived from them.
+	for _, phase := range phases(plugins, work) {
+		group, groupCtx := errgroup.WithContext(ctx)
+		group.SetLimit(max(1, cmpOr(r.Parallel, 4)))
+		for _, lane := range phase {
+			group.Go(func() error { return r.runLane(groupCtx, runID, lane.plugin, lane.work, record) })
+		}
+		if err = group.Wait(); err != nil {
+			break
+		}
+	}
+	sort.Slice(sum.Outcomes, func(i, j int) bool {
+		a, b := sum.Outcomes[i], sum.Outcomes[j]
+		if !a.Tick.Equal(b.Tick) {
+			return a.Tick.Before(b.Tick)
+		}
+		if a.Plugin != b.Plugin {
+			return a.Plugin < b.Plugin
+		}
+		return a.Chain < b.Chain
+	})
+	// The run is closed even when ctx is gone, or it would look killed.
+	endErr := r.Store.EndRun(context.WithoutCancel(ctx), runID, runStatus(ctx, sum, err), err, r.now())
+	return sum, errors.Join(err, endErr)
+}
+
+func runStatus(ctx context.Context, sum Summary, err error) string {
+	switch {
+	case ctx.Err() != nil:
+		return "interrupted"
+	case err != nil:
+		return "failed"
+	case sum.OK():
+		return "ok"
+	}
+	for _, o := range sum.Outcomes {
+		if o.State == "have" || o.State == "partial" {
+			return "partial"
+		}
+	}
+	return "failed"
+}
+
+// lane is the work of one plugin, done in order in one process.
+type lane struct {
+	plugin *Plugin
+	work   []Work
+}
+
+func phases(plugins []*Plugin, work []Work) [][]lane {
+	byName := map[string][]Work{}
+	for _, w := range work {
+		byName[w.Plugin] = append(byName[w.Plugin], w)
+	}
+	var priced, rest []lane
+	for _, p := range plugins {
+		mine := byName[p.Binary.Name]
+		if p.Err != nil || len(mine) == 0 {
+			continue
+		}
+		l := lane{p, mine}
+		if p.emits(sdk.Price) {
+			priced = append(priced, l)
+		} else {
+			rest = append(rest, l)
+		}
+	}
+	return [][]lane{priced, rest}
+}
+
+func (r *Runner) runLane(ctx context.Context, runID string, p *Plugin, work []Work, record func(Outcome)) error {
+	process, err := p.take(ctx, r.Host)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		for _, w := range work {
+			if err := r.fail(ctx, runID, w.Series, w.Ticks, err, record); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	defer func() { process.Stop() }()
+	for _, w := range work {
+		if process.Exited() {
+			// A crash costs the work in hand, not the rest of the lane.
+			if process, err = r.Host.Start(ctx, p.Binary); err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if err := r.fail(ctx, runID, w.Series, w.Ticks, err, record); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if err := r.runWork(ctx, runID, process, p, w, record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fail writes one failure for every tick into the ledger.
+func (r *Runner) fail(ctx context.Context, runID string, s Series, ticks []time.Time, cause error, record func(Outcome)) error {
+	for _, tick := range ticks {
+		kind := sdk.KindOf(cause)
+		state := "failed"
+		if kind == sdk.KindUnrecoverable {
+			state = "unrecoverable"
+		}
+		key := taskKey(s, tick)
+		if err := r.Store.FailTask(ctx, key, runID, state, kind, cause.Error(), r.now(), backoff); err != nil {
+			return fmt.Errorf("writing down that %s at %s failed (%w): %w", s, tick.Format(time.RFC3339), cause, err)
+		}
+		record(Outcome{Series: s, Tick: tick, State: state, Kind: kind, Message: cause.Error()})
+	}
+	return nil
+}
+
+func (s Series) String() string {
+	return fmt.Sprintf("job %s, plugin %s on %s", s.Job, s.Plugin, s.Chain)
+}
+
+func cmpOr(v, d int) int {
+	if v != 0 {
+		return v
+	}
+	return d
+}
