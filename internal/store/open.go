@@ -56,6 +56,8 @@ type Store struct {
 	writeMu sync.Mutex // held by the one write transaction, and by checkpoints
 	writer  *sql.Conn
 
+	// publishMu is held while the file is copied: nothing may checkpoint then. It
+	// is taken before writeMu.
 	publishMu sync.Mutex
 
 	// Recovered is what Open put right.
@@ -243,6 +245,8 @@ func (s *Store) checkVersion(ctx context.Context, db *sql.DB) error {
 
 // Close ends the writing connection and lets the file go. Close all Rows first.
 func (s *Store) Close() error {
+	s.publishMu.Lock() // closing checkpoints
+	defer s.publishMu.Unlock()
 	var errs []error
 	if s.writer != nil {
 		s.writeMu.Lock()
@@ -334,11 +338,13 @@ func (s *Store) write(ctx context.Context, doing string, fn func(context.Context
 	return err
 }
 
-// Checkpoint moves the WAL into the database file.
+// Checkpoint moves the WAL into the database file. It waits for a running Publish.
 func (s *Store) Checkpoint(ctx context.Context) error {
 	if s.readOnly {
 		return fmt.Errorf("checkpoint: %w", ErrReadOnly)
 	}
+	s.publishMu.Lock()
+	defer s.publishMu.Unlock()
 	s.writeMu.Lock()
 	defer s.writeMu.Unlock()
 	if _, err := s.writer.ExecContext(ctx, `CHECKPOINT`); err != nil {
