@@ -41,7 +41,7 @@ func (s *Store) PutChains(ctx context.Context, chains []Chain) error {
 // have. A stored version is never changed: a changed definition needs a new one.
 func (s *Store) PutMetrics(ctx context.Context, defs []sdk.MetricDef, now time.Time) error {
 	known := map[string]bool{}
-	rows, err := s.db.QueryContext(ctx, `SELECT metric_id || '@' || version FROM dim_metric`)
+	rows, err := s.DB().QueryContext(ctx, `SELECT metric_id || '@' || version FROM dim_metric`)
 	if err != nil {
 		return fmt.Errorf("read the metric catalogue: %w", err)
 	}

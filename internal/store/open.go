@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
@@ -51,10 +52,11 @@ type Store struct {
 	opts     Options
 	readOnly bool
 	lock     *flock.Flock // nil when read-only
-	db       *sql.DB
+	db       atomic.Pointer[sql.DB]
 
 	writeMu sync.Mutex // held by the one write transaction, and by checkpoints
-	writer  *sql.Conn
+	writer  *sql.Conn  // nil after a failed revival
+	closed  bool
 
 	// publishMu is held while the file is copied: nothing may checkpoint then. It
 	// is taken before writeMu.
@@ -93,18 +95,20 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 			return nil, err
 		}
 	}
-	if s.db, err = s.connect(false); err != nil {
-		return nil, err
-	}
-	migrated, err := migrate(ctx, s.db, s.opts.SQL)
+	db, err := s.connect(false)
 	if err != nil {
 		return nil, err
 	}
-	replaced, err := applyViews(ctx, s.db, s.opts.SQL)
+	s.db.Store(db)
+	migrated, err := migrate(ctx, db, s.opts.SQL)
 	if err != nil {
 		return nil, err
 	}
-	if s.writer, err = s.db.Conn(ctx); err != nil {
+	replaced, err := applyViews(ctx, db, s.opts.SQL)
+	if err != nil {
+		return nil, err
+	}
+	if s.writer, err = db.Conn(ctx); err != nil {
 		return nil, fmt.Errorf("open the writing connection: %w", err)
 	}
 	if err := s.PutMetrics(ctx, sdk.Catalogue(), s.opts.Now()); err != nil {
@@ -135,10 +139,12 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("open warehouse: %w; run the pipeline first, it creates the file", err)
 	}
 	s.readOnly = true
-	if s.db, err = s.connect(true); err != nil {
+	db, err := s.connect(true)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.checkVersion(ctx, s.db); err != nil {
+	s.db.Store(db)
+	if err := s.checkVersion(ctx, db); err != nil {
 		_ = s.Close()
 		return nil, err
 	}
@@ -247,14 +253,15 @@ func (s *Store) checkVersion(ctx context.Context, db *sql.DB) error {
 func (s *Store) Close() error {
 	s.publishMu.Lock() // closing checkpoints
 	defer s.publishMu.Unlock()
+	s.writeMu.Lock()
+	defer s.writeMu.Unlock()
+	s.closed = true
 	var errs []error
 	if s.writer != nil {
-		s.writeMu.Lock()
 		errs = append(errs, s.writer.Close())
-		s.writeMu.Unlock()
 	}
-	if s.db != nil {
-		errs = append(errs, s.db.Close())
+	if db := s.db.Load(); db != nil {
+		errs = append(errs, db.Close())
 	}
 	if s.lock != nil {
 		errs = append(errs, release(s.lock))
@@ -268,9 +275,10 @@ func (s *Store) Close() error {
 // Path is the absolute path of the database file.
 func (s *Store) Path() string { return s.path }
 
-// DB gives the pool of connections for reading with database/sql. Use Query for
-// SQL that people type: it holds to reading, and to exact values.
-func (s *Store) DB() *sql.DB { return s.db }
+// DB gives the pool of connections for reading with database/sql. Ask for it each
+// time: after a full disk the store may have opened the file anew. Use Query for SQL
+// that people type: it holds to reading, and to exact values.
+func (s *Store) DB() *sql.DB { return s.db.Load() }
 
 // DuckDBVersion is the version of the linked DuckDB, for example "v1.5.5".
 func DuckDBVersion() string { return duckdbVersion() }
@@ -290,7 +298,7 @@ var duckdbVersion = sync.OnceValue(func() string {
 
 // SchemaVersion is the newest migration the warehouse has.
 func (s *Store) SchemaVersion(ctx context.Context) (int64, error) {
-	v, _, _, err := schemaVersion(ctx, s.db)
+	v, _, _, err := schemaVersion(ctx, s.DB())
 	return v, err
 }
 
@@ -319,7 +327,7 @@ func (s *Store) write(ctx context.Context, doing string, fn func(context.Context
 	}
 	s.writeMu.Lock()
 	defer s.writeMu.Unlock()
-	if _, err := s.writer.ExecContext(ctx, `BEGIN TRANSACTION`); err != nil {
+	if err := s.alive(ctx, `BEGIN TRANSACTION`); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	defer func() {
@@ -347,7 +355,7 @@ func (s *Store) Checkpoint(ctx context.Context) error {
 	defer s.publishMu.Unlock()
 	s.writeMu.Lock()
 	defer s.writeMu.Unlock()
-	if _, err := s.writer.ExecContext(ctx, `CHECKPOINT`); err != nil {
+	if err := s.alive(ctx, `CHECKPOINT`); err != nil {
 		return fmt.Errorf("checkpoint warehouse %s: %w", s.path, err)
 	}
 	return nil

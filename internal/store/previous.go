@@ -27,7 +27,7 @@ func (s *Store) Previous(ctx context.Context, tokens []sdk.TokenID, before time.
 	}
 	// An ok version counts unless a later version of its key is not ok; those are
 	// few, so this is far cheaper than ranking all versions of all times.
-	rows, err := s.db.QueryContext(ctx, `
+	rows, err := s.DB().QueryContext(ctx, `
 		WITH doubted AS (
 			SELECT metric_id, token_id, ts, basis, max(known_at) AS at FROM fact_metric
 			WHERE token_id IN (`+in+`) AND ts < `+literal(before)+` AND (quality <> 'ok' OR value_exact IS NULL)

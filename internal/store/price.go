@@ -18,7 +18,7 @@ const priceMaxAge = 26 * time.Hour
 // at most 26 hours old, exactly as stored; nil if there is none.
 func (s *Store) PriceUSD(ctx context.Context, asset sdk.TokenID, ts time.Time) (*big.Rat, error) {
 	var text sql.NullString
-	err := s.db.QueryRowContext(ctx, `
+	err := s.DB().QueryRowContext(ctx, `
 		SELECT arg_max(price_exact::VARCHAR, (ts, known_at)) FROM fact_price
 		WHERE base_id = ? AND quote = 'USD' AND quality IN ('ok', 'estimated') AND price_exact IS NOT NULL
 		  AND ts BETWEEN `+literal(ts.Add(-priceMaxAge))+` AND `+literal(ts), string(asset)).Scan(&text)

@@ -112,13 +112,16 @@ func (s *Store) Publish(ctx context.Context, opts PublishOptions) (m Manifest, e
 func (s *Store) copyLive(ctx context.Context, command []string, to string, m *Manifest) (rows map[string]int64, err error) {
 	s.writeMu.Lock()
 	var limit string
-	err = s.writer.QueryRowContext(ctx, `SELECT current_setting('wal_autocheckpoint')`).Scan(&limit)
+	err = s.alive(ctx, `SELECT 1`)
+	if err == nil {
+		err = s.writer.QueryRowContext(ctx, `SELECT current_setting('wal_autocheckpoint')`).Scan(&limit)
+	}
 	if err == nil {
 		_, err = s.writer.ExecContext(ctx, `SET GLOBAL wal_autocheckpoint = '1TB'`)
 	}
 	if err == nil {
 		defer func() {
-			_, back := s.db.ExecContext(context.WithoutCancel(ctx), `SET GLOBAL wal_autocheckpoint = '`+limit+`'`)
+			_, back := s.DB().ExecContext(context.WithoutCancel(ctx), `SET GLOBAL wal_autocheckpoint = '`+limit+`'`)
 			err = errors.Join(err, back)
 		}()
 		_, err = s.writer.ExecContext(ctx, `CHECKPOINT`)
@@ -178,7 +181,7 @@ func (s *Store) verifyCopy(ctx context.Context, path string, want map[string]int
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	if m.Rows, err = rowCounts(ctx, c.db); err != nil {
+	if m.Rows, err = rowCounts(ctx, c.DB()); err != nil {
 		return err
 	}
 	for _, t := range countedTables {
@@ -189,7 +192,7 @@ func (s *Store) verifyCopy(ctx context.Context, path string, want map[string]int
 	// Reading every column of the facts finds a block that cannot be decoded.
 	for _, t := range []string{"fact_metric", "fact_price", "raw_observation", "ingest_task"} {
 		var sum sql.NullString
-		if err := c.db.QueryRowContext(ctx, `SELECT bit_xor(hash(x))::VARCHAR FROM `+t+` AS x`).Scan(&sum); err != nil {
+		if err := c.DB().QueryRowContext(ctx, `SELECT bit_xor(hash(x))::VARCHAR FROM `+t+` AS x`).Scan(&sum); err != nil {
 			return fmt.Errorf("read table %s: %w", t, err)
 		}
 	}
@@ -197,7 +200,7 @@ func (s *Store) verifyCopy(ctx context.Context, path string, want map[string]int
 		return err
 	}
 	m.AsOf = map[string]time.Time{}
-	rows, err := c.db.QueryContext(ctx, `SELECT chain_id, max(anchor_ts) FROM ingest_task
+	rows, err := c.DB().QueryContext(ctx, `SELECT chain_id, max(anchor_ts) FROM ingest_task
 		WHERE state IN ('have', 'partial') AND anchor_ts IS NOT NULL GROUP BY 1`)
 	if err != nil {
 		return fmt.Errorf("read the newest anchors: %w", err)

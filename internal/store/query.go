@@ -77,8 +77,22 @@ type Rows struct {
 // Query runs one reading statement and streams its rows. It sees one committed
 // state of the warehouse until the Rows are closed, and cannot change anything:
 // other kinds of statement, and more than one, are refused before they run.
-func (s *Store) Query(ctx context.Context, query string, args ...any) (_ *Rows, err error) {
-	conn, err := s.db.Conn(ctx)
+func (s *Store) Query(ctx context.Context, query string, args ...any) (*Rows, error) {
+	rows, err := s.query(ctx, query, args...)
+	if s.readOnly || !invalidated(err) {
+		return rows, err
+	}
+	s.writeMu.Lock()
+	err = s.alive(ctx, `SELECT 1`)
+	s.writeMu.Unlock()
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	return s.query(ctx, query, args...)
+}
+
+func (s *Store) query(ctx context.Context, query string, args ...any) (_ *Rows, err error) {
+	conn, err := s.DB().Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
