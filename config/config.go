@@ -149,6 +149,8 @@ func (j Job) Offset() time.Duration {
 type Query struct {
 	// AsOf is an RFC 3339 moment; empty means now. See Moment.
 	AsOf string `json:"as_of"`
+	// Params are defaults for parameters of named queries, by parameter name.
+	Params map[string]string `json:"params"`
 }
 
 // Moment returns AsOf in UTC and whether it is set.

@@ -1,0 +1,114 @@
+# Only Go, a C compiler and make are needed. What else a target can use (npm for
+# the local EVM and buf, chromium for screenshots) it installs where it may, or
+# names what it leaves out.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# A folder of plugins/ with a main.go is a plugin. There is no list to edit.
+PLUGINS := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
+
+# Looked up when used, since `make tools` may have just installed them.
+NPM    := tools/npm
+find    = $(firstword $(shell PATH="$(CURDIR)/$(NPM)/node_modules/.bin:$$PATH"; command -v $(1)))
+BUF     = $(call find,buf)
+ANVIL   = $(call find,anvil)
+CHROME ?= $(call find,chromium chromium-browser google-chrome)
+LINT   := $(GO) tool -modfile=tools/lint/go.mod golangci-lint
+
+step = @printf '\033[1m==> %s\033[0m\n' "$(1)"
+
+.DEFAULT_GOAL := help
+.PHONY: help build tools test test-race lint fmt generate pure verify demo bench screenshots clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build bin/pipeline and every plugin into bin/plugins
+	$(call step,building bin/pipeline (the first time links DuckDB: about two minutes))
+	@mkdir -p bin/plugins
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/pipeline ./cmd/pipeline
+	$(call step,building $(words $(PLUGINS)) plugins: $(PLUGINS))
+	$(if $(PLUGINS),CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/plugins/ $(PLUGINS:%=./plugins/%))
+	@for f in bin/plugins/*; do \
+		case " $(PLUGINS) " in *" $$(basename "$$f") "*) ;; *) rm -f "$$f"; echo "removed $$f: its folder is gone";; esac; done
+
+tools: ## Install what some tests need and npm has (a local EVM, buf)
+	@if [ -n "$(BUF)" ] && [ -n "$(ANVIL)" ]; then :; \
+	elif command -v npm >/dev/null 2>&1; then \
+		printf '\033[1m==> %s\033[0m\n' "installing buf and anvil with npm"; \
+		npm ci --prefix $(NPM) --no-audit --no-fund || echo "npm ci failed; going on without what it would have brought"; \
+	fi
+
+test: build tools ## Run every test
+	@left=0; for tool in \
+		"anvil:$(ANVIL):the tests against a real EVM" \
+		"buf:$(BUF):the lint of the protobuf contract" \
+		"chromium:$(CHROME):the screenshots"; do \
+		name=$${tool%%:*}; rest=$${tool#*:}; \
+		if [ -z "$${rest%%:*}" ]; then left=$$((left+1)); echo "left out, $$name is not installed: $${rest#*:}"; fi; done; \
+	if [ $$left -gt 0 ]; then echo "left out in all: $$left of 3"; fi
+	$(call step,running the tests)
+	$(GO) test -timeout 9m ./...
+
+test-race: build tools ## Run every test with the race detector
+	$(call step,running the tests with the race detector)
+	$(GO) test -race -timeout 20m ./...
+
+lint: tools ## Check format, vet, layers, comments and the protobuf contract
+	$(call step,gofmt)
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+	$(call step,go vet)
+	$(GO) vet ./...
+	$(call step,golangci-lint (the first time builds it: about three minutes))
+	$(LINT) run
+	@set -e; if [ -z "$(BUF)" ]; then \
+		echo "left out, buf is not installed: the lint of the protobuf contract"; exit 0; fi; \
+	printf '\033[1m==> %s\033[0m\n' "buf lint"; "$(BUF)" lint; \
+	if git rev-parse -q --verify refs/heads/main >/dev/null; then \
+		printf '\033[1m==> %s\033[0m\n' "buf breaking, against main"; "$(BUF)" breaking --against '.git#branch=main'; \
+	else echo "left out, there is no branch main here: the check for breaking changes of the contract"; fi
+
+fmt: ## Format the Go code and the protobuf contract
+	gofmt -w $$(git ls-files -co --exclude-standard '*.go')
+	$(if $(BUF),$(BUF) format -w)
+
+generate: tools ## Regenerate the code of the protobuf contract
+	$(if $(BUF),,$(error buf is not installed; install npm, then run make tools))
+	$(call step,buf generate)
+	$(BUF) generate
+
+pure: ## Prove that the sdk, the plugins and the transforms need no C compiler
+	$(call step,building without cgo)
+	CGO_ENABLED=0 $(GO) build ./sdk/... ./plugins/... ./transforms/...
+
+verify: pure test lint ## What CI runs
+	$(call step,module checksums)
+	$(GO) mod verify
+	@set -e; if [ -n "$(BUF)" ]; then \
+		printf '\033[1m==> %s\033[0m\n' "the generated code is current"; \
+		"$(BUF)" generate; git diff --exit-code -- sdk/proto; fi
+
+demo: build ## Fill data/demo.duckdb from recordings and compare, without a network
+	$(call step,bin/pipeline demo)
+	@bin/pipeline demo
+
+bench: ## Run the benchmarks
+	$(call step,benchmarks)
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+screenshots: build ## Picture the report of the demo, light and dark, at three widths
+	$(if $(CHROME),,$(error chromium is not installed; install it, or set CHROME))
+	@test -f data/demo.duckdb || bin/pipeline demo >/dev/null
+	bin/pipeline report --config config/demo.yaml --html data/report.html
+	@mkdir -p docs/images
+	@for width in 390 1280 1920; do for mode in light dark; do \
+		out=docs/images/report-$$width-$$mode.png; echo "$$out"; \
+		dark=; [ $$mode = light ] || dark=--blink-settings=preferredColorScheme=0; \
+		$(CHROME) --headless --no-sandbox --disable-gpu --hide-scrollbars $$dark \
+			--window-size=$$width,2400 --screenshot=$$out "file://$(CURDIR)/data/report.html" 2>/dev/null || exit 1; done; done
+
+clean: ## Remove what was built; data/ stays
+	rm -rf bin dist coverage.txt
