@@ -240,7 +240,7 @@ func (e *endpoint) exchange(parent context.Context, calls []call, t tallies) (ou
 			e.leaveAlone(e.chain.pause)
 		}
 		// Some servers put a proper JSON-RPC error behind HTTP 400.
-		if answers, bad := decodeAnswers(e.chain.secrets.bytes(raw), len(calls)); res.StatusCode == http.StatusBadRequest &&
+		if answers, bad := decodeAnswers(e.chain.secrets.body(raw), len(calls)); res.StatusCode == http.StatusBadRequest &&
 			bad == nil && answers[0].err != nil {
 			return answers, nil
 		}
@@ -253,7 +253,7 @@ func (e *endpoint) exchange(parent context.Context, calls []call, t tallies) (ou
 		return nil, &trouble{class: classOversize, kind: sdk.KindConfig, ruleOut: true, split: true,
 			text: fmt.Sprintf("the answer is larger than %d bytes (max_body)", e.chain.maxBody)}
 	}
-	out, err = decodeAnswers(e.chain.secrets.bytes(raw), len(calls))
+	out, err = decodeAnswers(e.chain.secrets.body(raw), len(calls))
 	if err != nil {
 		return nil, &trouble{class: classBody, kind: sdk.KindTransient, fault: true, text: err.Error()}
 	}

@@ -232,3 +232,12 @@ func ask(t *testing.T, g *gateway.Gateway, s *gateway.Session, method, params st
 	}
 	return r
 }
+
+// serve puts a handler on a real socket.
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	server.Config.ErrorLog = nil
+	t.Cleanup(server.Close)
+	return server.URL
+}

@@ -138,7 +138,7 @@ func (r *run) attempt(ctx context.Context) error {
 		}
 		return r.failed(e, t)
 	}
-	var first *trouble
+	var last *trouble
 	var left []int
 	limit := e.maxBatch()
 	for rest := r.pending; len(rest) > 0; {
@@ -156,7 +156,7 @@ func (r *run) attempt(ctx context.Context) error {
 		left = append(left, undone...)
 		rest = rest[n:]
 		if t != nil {
-			first = t
+			last = t
 			if len(undone) == n { // the whole exchange failed: leave the endpoint
 				left = append(left, rest...)
 				break
@@ -164,8 +164,8 @@ func (r *run) attempt(ctx context.Context) error {
 		}
 	}
 	r.pending = left
-	if first != nil {
-		return r.failed(e, first)
+	if last != nil {
+		return r.failed(e, last)
 	}
 	return nil
 }
@@ -231,10 +231,10 @@ func (r *run) count(e *endpoint, class string) { r.tallies.with(e.tally).trouble
 
 // failed decides what follows a failed attempt.
 func (r *run) failed(e *endpoint, t *trouble) error {
-	r.last = t
-	if t.class == classCancelled {
+	if t.class == classCancelled { // r.last stays: it says what took so long
 		return &attemptError{trouble: t, final: true}
 	}
+	r.last = t
 	if t.ruleOut {
 		r.out[e] = true
 	}

@@ -16,9 +16,13 @@ import (
 	"syscall"
 )
 
-// redactor removes what identifies or opens an endpoint from bytes that leave
-// the gateway. Endpoints echo such things in their error messages.
-type redactor struct{ secrets []string } // longest first
+// redactor removes what identifies or opens an endpoint from what leaves the
+// gateway. Endpoints echo such things in their error messages. Both lists have
+// the longest first.
+type redactor struct {
+	secrets []string // for messages
+	safe    []string // for bodies: those that cannot occur in data by chance
+}
 
 const redacted = "[redacted]"
 
@@ -39,8 +43,20 @@ func newRedactor(chains []Chain) *redactor {
 		return strings.Compare(a, b)
 	})
 	r.secrets = slices.Compact(r.secrets)
+	for _, s := range r.secrets {
+		if inData := encoded.MatchString(s); !inData || len(s) >= 8 && !hexOnly.MatchString(s) || len(s) >= 12 {
+			r.safe = append(r.safe, s)
+		}
+	}
 	return r
 }
+
+// A short secret made of the characters of hex or base64 would sooner or later
+// be found inside a call's result, and cutting it out would spoil the data.
+var (
+	encoded = regexp.MustCompile(`^[0-9A-Za-z+/=]+$`)
+	hexOnly = regexp.MustCompile(`^[0-9A-Fa-f]+$`)
+)
 
 func (r *redactor) add(least int, parts ...string) {
 	for _, p := range parts {
@@ -62,7 +78,10 @@ func (r *redactor) endpoint(e Endpoint) {
 	if err != nil {
 		return
 	}
-	r.add(4, u.Host, u.Hostname())
+	r.add(4, u.Host)
+	if !plainWord.MatchString(u.Hostname()) { // "localhost", "geth"
+		r.add(4, u.Hostname())
+	}
 	if u.RequestURI() != "/" {
 		r.add(8, u.RequestURI(), u.Path)
 	}
@@ -87,9 +106,9 @@ func (r *redactor) endpoint(e Endpoint) {
 	}
 }
 
-// bytes returns b without secrets, and b itself when it holds none.
-func (r *redactor) bytes(b []byte) []byte {
-	for _, s := range r.secrets {
+// body returns a body without secrets, and the very same when it holds none.
+func (r *redactor) body(b []byte) []byte {
+	for _, s := range r.safe {
 		if bytes.Contains(b, []byte(s)) {
 			b = bytes.ReplaceAll(b, []byte(s), []byte(redacted))
 		}
@@ -97,7 +116,13 @@ func (r *redactor) bytes(b []byte) []byte {
 	return b
 }
 
-func (r *redactor) text(s string) string { return string(r.bytes([]byte(s))) }
+// text returns a message without secrets.
+func (r *redactor) text(msg string) string {
+	for _, s := range r.secrets {
+		msg = strings.ReplaceAll(msg, s, redacted)
+	}
+	return msg
+}
 
 // describeTransport names a transport error in fixed words: the texts of net
 // and url errors hold hosts and addresses and must not be passed on.

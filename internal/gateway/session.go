@@ -30,6 +30,7 @@ type Session struct {
 	cancel context.CancelFunc
 	tally  *tally
 	calls  sync.WaitGroup
+	once   sync.Once
 
 	mu     sync.Mutex
 	closed bool
@@ -108,13 +109,16 @@ func (s *Session) Close() {
 	s.g.mu.Lock()
 	delete(s.g.sessions, s.token)
 	s.g.mu.Unlock()
+	s.once.Do(s.end) // a second Close waits for the first
+}
+
+func (s *Session) end() {
 	s.mu.Lock()
-	already := s.closed
 	s.closed = true
 	s.mu.Unlock()
 	s.cancel()
 	s.calls.Wait()
-	if already || s.tape == nil {
+	if s.tape == nil {
 		return
 	}
 	if err := s.g.recorder.save(s.place(), s.tape.exchanges()); err != nil {
