@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -35,13 +36,13 @@ func newRetry(o Options) failsafe.Executor[any] {
 		WithBackoff(o.Backoff, o.MaxBackoff).
 		WithJitterFactor(0.25).
 		WithDelayFunc(func(exec failsafe.ExecutionAttempt[any]) time.Duration {
-			if a, ok := exec.LastError().(*attemptError); ok && a.immediate {
+			if a, ok := errors.AsType[*attemptError](exec.LastError()); ok && a.immediate {
 				return 0
 			}
 			return -1 // the backoff above
 		}).
 		AbortIf(func(_ any, err error) bool {
-			a, ok := err.(*attemptError)
+			a, ok := errors.AsType[*attemptError](err)
 			return ok && a.final
 		}).
 		ReturnLastFailure().
