@@ -18,10 +18,14 @@ const priceMaxAge = 26 * time.Hour
 // at most 26 hours old, exactly as stored; nil if there is none.
 func (s *Store) PriceUSD(ctx context.Context, asset sdk.TokenID, ts time.Time) (*big.Rat, error) {
 	var text sql.NullString
+	// The newest version of each reading first: one that was taken back or doubted
+	// since must not count through its older version.
 	err := s.DB().QueryRowContext(ctx, `
-		SELECT arg_max(price_exact::VARCHAR, (ts, known_at)) FROM fact_price
-		WHERE base_id = ? AND quote = 'USD' AND quality IN ('ok', 'estimated') AND price_exact IS NOT NULL
-		  AND ts BETWEEN `+literal(ts.Add(-priceMaxAge))+` AND `+literal(ts), string(asset)).Scan(&text)
+		SELECT arg_max(price_exact::VARCHAR, ts) FROM (
+			FROM fact_price
+			WHERE base_id = ? AND quote = 'USD' AND ts BETWEEN `+literal(ts.Add(-priceMaxAge))+` AND `+literal(ts)+`
+			QUALIFY row_number() OVER (PARTITION BY venue, ts ORDER BY known_at DESC) = 1)
+		WHERE quality IN ('ok', 'estimated') AND price_exact IS NOT NULL`, string(asset)).Scan(&text)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("read the USD price of %s at %s: %w", asset, ts.UTC().Format(time.RFC3339), err)
 	}
