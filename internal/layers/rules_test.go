@@ -42,6 +42,7 @@ var arrows = []arrow{
 	{"internal/serve", with("internal/query", "internal/ingest", "internal/gateway", "internal/host", "internal/store")},
 	{"internal/evmtest", []string{"sdk/..."}},
 	{"internal/layers", nil},
+	{"deploy", nil}, // tests only
 	{"cmd/...", []string{"..."}},
 	{"tools/...", []string{"..."}},
 	// plugins/... : sdk/... and the plugin itself, see mayImport.
