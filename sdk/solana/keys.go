@@ -65,12 +65,3 @@ func MustDerive(program, base PublicKey, seed string) PublicKey {
 	}
 	return k
 }
-
-// DeriveWithSeed returns the address create_with_seed gives.
-func DeriveWithSeed(base PublicKey, seed string, owner PublicKey) (PublicKey, error) {
-	k, err := gosolana.CreateWithSeed(base, seed, owner)
-	if err != nil {
-		return PublicKey{}, fmt.Errorf("address of %s with seed %q: %w", base, seed, err)
-	}
-	return k, nil
-}

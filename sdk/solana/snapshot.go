@@ -27,9 +27,7 @@ const maxClockLag = 300
 type Account struct {
 	Owner    PublicKey
 	Lamports uint64
-	Data     []byte
-	// Space is the account's whole length, where Data may be its head only.
-	Space uint64
+	Data     []byte // the whole account, or its first bytes in Heads
 }
 
 // Snapshot is a set of accounts of one bank.
@@ -100,7 +98,6 @@ type accountsResult struct {
 		Data     []string  `json:"data"`
 		Owner    PublicKey `json:"owner"`
 		Lamports *uint64   `json:"lamports"`
-		Space    *uint64   `json:"space"`
 	} `json:"value"`
 }
 
@@ -125,11 +122,7 @@ func parseSnapshot(keys []PublicKey, result json.RawMessage) (*Snapshot, error) 
 		if err != nil {
 			return nil, sdk.Errorf(sdk.KindLayout, "%s: account %s: %w", snapshotMethod, keys[i], err)
 		}
-		a := &Account{Owner: v.Owner, Lamports: *v.Lamports, Data: data, Space: uint64(len(data))}
-		if v.Space != nil {
-			a.Space = *v.Space
-		}
-		s.accounts[keys[i]] = a
+		s.accounts[keys[i]] = &Account{Owner: v.Owner, Lamports: *v.Lamports, Data: data}
 	}
 	return s, s.readSysvars()
 }
