@@ -153,17 +153,19 @@ func TestNumbersAreStoredExactly(t *testing.T) {
 	}
 }
 
-func TestExactAgreesWithRationalArithmetic(t *testing.T) {
+func TestRoundingIsToTheNearestAndTiesAreEven(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		num := big.NewInt(rapid.Int64().Draw(t, "num"))
-		den := big.NewInt(rapid.Int64Range(1, 1<<62).Draw(t, "den"))
-		n := roundHalfEven(num, den)
-		// |n - num/den| <= 1/2, and a tie is even.
-		twice := new(big.Int).Sub(new(big.Int).Mul(n, den), num)
-		twice.Abs(twice).Lsh(twice, 1)
-		if c := twice.Cmp(den); c > 0 || c == 0 && n.Bit(0) == 1 {
-			t.Fatalf("%s / %s was rounded to %s", num, den, n)
+		for range 50 {
+			num := big.NewInt(rapid.Int64().Draw(t, "num"))
+			den := big.NewInt(rapid.OneOf(rapid.Int64Range(1, 8), rapid.Int64Range(1, 1<<62)).Draw(t, "den"))
+			n := roundHalfEven(num, den)
+			// |n - num/den| <= 1/2, and a tie is even.
+			twice := new(big.Int).Sub(new(big.Int).Mul(n, den), num)
+			twice.Abs(twice).Lsh(twice, 1)
+			if c := twice.Cmp(den); c > 0 || c == 0 && n.Bit(0) == 1 {
+				t.Fatalf("%s / %s was rounded to %s", num, den, n)
+			}
 		}
 	})
 }
@@ -184,7 +186,7 @@ func TestOneBatchKeepsOneFactAKey(t *testing.T) {
 			make("", "ok", 9, "not read"), make("3", "suspect", 9, "odd"), make("2", "ok", 5, ""), make("2", "ok", 4, ""), make("4", "estimated", 9, "guessed"),
 		}
 	}
-	for seed := range int64(5) {
+	for seed := range int64(3) {
 		facts := variants()
 		rand.New(rand.NewSource(seed)).Shuffle(len(facts), func(i, j int) { facts[i], facts[j] = facts[j], facts[i] })
 		s := openNew(t)

@@ -40,6 +40,20 @@ func TestAnEmptyFolderBecomesAWarehouse(t *testing.T) {
 	}
 }
 
+func TestOptionsReachDuckDB(t *testing.T) {
+	t.Parallel()
+	spill := filepath.Join(t.TempDir(), "spill")
+	s := open(t, filepath.Join(t.TempDir(), "w.duckdb"), Options{MemoryLimit: "512MiB", Threads: 1, TempDir: spill})
+	got := rows(t, s, `SELECT current_setting('memory_limit'), current_setting('threads'), current_setting('temp_directory'),
+		current_setting('TimeZone'), current_setting('asof_loop_join_threshold'), current_setting('enable_external_access'), current_setting('autoload_known_extensions')`)
+	if diff := cmp.Diff([]string{"512.0 MiB | 1 | " + spill + " | UTC | 0 | false | false"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := Open(t.Context(), filepath.Join(t.TempDir(), "50%.duckdb"), Options{}); err == nil || !strings.Contains(err.Error(), "cannot be part of it") {
+		t.Errorf("a path DuckDB's driver would misread: %v", err)
+	}
+}
+
 func TestOpeningAgainWritesNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "w.duckdb")

@@ -182,9 +182,10 @@ func (r *Rows) Next() bool {
 
 // Values is the current row, valid until the next call of Next. A value is one of:
 // nil, bool, int64, uint64, *big.Int (128-bit and BIGNUM), Decimal, float64,
-// string (also ENUM, UUID, BIT, JSON), []byte, time.Time (UTC; Column.Type tells
-// DATE, TIME and TIMESTAMP apart), Interval, []any (LIST, ARRAY), map[string]any
-// (STRUCT) and []MapEntry (MAP).
+// string (also ENUM, UUID, BIT), []byte, time.Time (UTC; Column.Type tells DATE,
+// TIME and TIMESTAMP apart), Interval, []any (LIST, ARRAY), map[string]any (STRUCT)
+// and []MapEntry (MAP). The one type that is not exact is JSON: the driver decodes
+// it, numbers into float64; cast it to VARCHAR for the text.
 func (r *Rows) Values() []any { return r.values }
 
 // Err is the error that ended the rows early, or nil.
