@@ -27,8 +27,9 @@ type feed struct {
 // pair is the feed's name in options, for example "steth/ETH".
 func (f feed) pair() string { return string(f.token) + "/" + f.quote }
 
-// Heartbeats of ETH, BTC and USDC are from third-party guards; those of the
-// tokens could not be had, a day is Chainlink's usual one for them.
+// Heartbeats of ETH, BTC and USDC are those that guards of other protocols use.
+// The others were not to be had: an hour is assumed for the assets Chainlink
+// serves like ETH, a day for SOL and the tokens. The option max_age corrects them.
 const (
 	hourly = time.Hour + 10*time.Minute
 	daily  = 24*time.Hour + 10*time.Minute
