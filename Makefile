@@ -4,6 +4,7 @@
 
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# No -trimpath: it would compile everything twice, once here and once for the tests.
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 # A folder of plugins/ with a main.go is a plugin. There is no list to edit.
@@ -28,9 +29,9 @@ help: ## Show this help
 build: ## Build bin/pipeline and every plugin into bin/plugins
 	$(call step,building bin/pipeline (the first time links DuckDB: about two minutes))
 	@mkdir -p bin/plugins
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/pipeline ./cmd/pipeline
+	$(GO) build -ldflags '$(LDFLAGS)' -o bin/pipeline ./cmd/pipeline
 	$(call step,building $(words $(PLUGINS)) plugins: $(PLUGINS))
-	$(if $(PLUGINS),CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/plugins/ $(PLUGINS:%=./plugins/%))
+	$(if $(PLUGINS),CGO_ENABLED=0 $(GO) build -ldflags '-s -w' -o bin/plugins/ $(PLUGINS:%=./plugins/%))
 	@for f in bin/plugins/*; do \
 		case " $(PLUGINS) " in *" $$(basename "$$f") "*) ;; *) rm -f "$$f"; echo "removed $$f: its folder is gone";; esac; done
 
