@@ -56,3 +56,19 @@ func KindOf(err error) Kind {
 	}
 	return KindInternal
 }
+
+// GatewayErrorCode is the JSON-RPC code of errors the host's gateway makes
+// itself, in contrast to errors it relays. Their data is {"kind": "<Kind>"}.
+const GatewayErrorCode = -32090
+
+// GatewayKind reads the kind out of a JSON-RPC error of the gateway. data is the
+// error's data as decoded by encoding/json into an any. ok is false for errors of
+// anybody else.
+func GatewayKind(code int, data any) (kind Kind, ok bool) {
+	fields, isObject := data.(map[string]any)
+	if code != GatewayErrorCode || !isObject {
+		return "", false
+	}
+	text, ok := fields["kind"].(string)
+	return Kind(text), ok && text != ""
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/lst-pipeline/lst-pipeline/config"
 	"github.com/lst-pipeline/lst-pipeline/internal/gateway"
@@ -46,7 +47,12 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 	if e.store, err = store.Open(ctx, cfg.Database, store.Options{Command: "pipeline " + opt.command}); err != nil {
 		return nil, err
 	}
-	if e.gateway, err = gateway.New(gateway.Options{Chains: gatewayChains(cfg), Record: opt.record, Replay: opt.replay, Logger: e.log}); err != nil {
+	if e.gateway, err = gateway.New(gateway.Options{
+		Chains: gatewayChains(cfg), Record: opt.record, Replay: opt.replay, Logger: e.log,
+		// The planner asks Solana only for the newest tick of a job; how old that may
+		// be is the schedule's business.
+		SolanaGrace: 366 * 24 * time.Hour,
+	}); err != nil {
 		return nil, withCode(exitUsage, err)
 	}
 	e.host = host.New(host.Options{Logger: e.log})
@@ -55,7 +61,7 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 	}
 	e.runner = &ingest.Runner{
 		Store: e.store, Host: e.host, Gateway: e.gateway, Log: e.log,
-		Version: buildVersion(), Replay: opt.replay != "",
+		Version: buildVersion(), Recording: opt.record != "",
 	}
 	if !a.quiet {
 		e.runner.Report = a.reportOutcome

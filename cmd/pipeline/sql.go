@@ -21,7 +21,7 @@ func newSQL(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sql [STATEMENT]",
 		Short: "Run one reading SQL statement (from standard input without an argument)",
-		Example: `  pipeline sql "from metric_now where token_id = 'reth' order by ts desc limit 5"
+		Example: `  pipeline sql "from metric_now where metric_id = 'exchange_rate' order by ts desc limit 5"
   pipeline sql -o json < question.sql`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {

@@ -93,9 +93,8 @@ type Runner struct {
 	Progress func(s Series, done, total int)
 	// Tokens are all tokens the plugins declare (set by Prepare).
 	Tokens map[sdk.TokenID]sdk.Token
-	// Replay reports that the gateway answers from recordings, so that every tick
-	// is readable whatever the clock says.
-	Replay bool
+	// Recording reports that the gateway records, so that every anchor is asked for.
+	Recording bool
 
 	anchorMu sync.Mutex
 	anchors  map[anchorKey]sdk.Anchor
@@ -120,6 +119,9 @@ func (r *Runner) Run(ctx context.Context, command string, plugins []*Plugin, wor
 	if err != nil {
 		return Summary{}, err
 	}
+	r.anchorMu.Lock()
+	r.anchors = nil // a run agrees on its own anchors; earlier ones are in the ledger
+	r.anchorMu.Unlock()
 	sum := Summary{RunID: runID, Broken: map[string]error{}}
 	for _, p := range plugins {
 		if p.Err != nil {

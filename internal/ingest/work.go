@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"fmt"
 	"math/big"
 	"slices"
 	"strings"
@@ -61,8 +60,8 @@ func (r *Runner) runWork(ctx context.Context, runID string, process *host.Proces
 	if ctx.Err() != nil {
 		return ctx.Err() // stopped by the person: the ticks stay due
 	}
-	if fetchErr != nil && session != nil && session.Err() != nil {
-		fetchErr = fmt.Errorf("%w (the gateway says: %w)", fetchErr, session.Err())
+	if fetchErr != nil && session != nil {
+		fetchErr = withCause(fetchErr, session.Err())
 	}
 
 	for i, anchor := range anchors {
@@ -85,36 +84,22 @@ func (r *Runner) anchor(ctx context.Context, runID string, need sdk.ChainNeed, w
 		}
 		return w.Ticks, anchors, nil
 	}
-	r.anchorMu.Lock()
-	defer r.anchorMu.Unlock()
-	if r.anchors == nil {
-		r.anchors = map[anchorKey]sdk.Anchor{}
-	}
+	known := map[time.Time]sdk.Anchor{}
+	failed := map[time.Time]error{}
 	var missing []time.Time
 	for _, tick := range w.Ticks {
-		if _, ok := r.anchors[anchorKey{w.Chain, tick}]; ok {
-			continue
-		}
-		known, ok, err := r.storedAnchor(ctx, need, w.Chain, tick)
-		if err != nil {
+		a, ok, err := r.knownAnchor(ctx, need, w.Chain, tick)
+		switch {
+		case err != nil:
 			return nil, nil, err
+		case ok:
+			known[tick] = a
+		default:
+			missing = append(missing, tick)
 		}
-		if ok {
-			r.anchors[anchorKey{w.Chain, tick}] = known
-			continue
-		}
-		missing = append(missing, tick)
 	}
-	failed := map[time.Time]error{}
 	if len(missing) > 0 {
-		ask := missing
-		if !need.ReadsPast && !r.Replay {
-			// The chain answers only for now; the planner has made sure that this is
-			// the newest tick. Rows carry the time they were really read at.
-			now := r.now()
-			ask = slices.Repeat([]time.Time{now}, len(missing))
-		}
-		found, errs := r.Gateway.Anchors(ctx, w.Chain, ask)
+		found, errs := r.Gateway.Anchors(ctx, w.Chain, missing)
 		if ctx.Err() != nil {
 			return nil, nil, ctx.Err()
 		}
@@ -123,7 +108,14 @@ func (r *Runner) anchor(ctx context.Context, runID string, need sdk.ChainNeed, w
 				failed[tick] = errs[i]
 				continue
 			}
-			r.anchors[anchorKey{w.Chain, tick}] = found[i]
+			a := found[i]
+			if !need.ReadsPast && a.Time.After(a.Tick) {
+				// The chain answers only for now, which may be well after the tick (the
+				// planner has made sure that it is the newest one). The rows carry the
+				// time they were really read at.
+				a.Tick = a.Time
+			}
+			known[tick] = r.agree(w.Chain, tick, a)
 		}
 	}
 	var ticks []time.Time
@@ -136,14 +128,37 @@ func (r *Runner) anchor(ctx context.Context, runID string, need sdk.ChainNeed, w
 			continue
 		}
 		ticks = append(ticks, tick)
-		anchors = append(anchors, r.anchors[anchorKey{w.Chain, tick}])
+		anchors = append(anchors, known[tick])
 	}
 	return ticks, anchors, nil
 }
 
-// storedAnchor reuses the finalised anchor an earlier run agreed on for the tick,
-// so that a plugin added later, or tried again, reads the same block as the rest.
-func (r *Runner) storedAnchor(ctx context.Context, need sdk.ChainNeed, chain sdk.ChainID, tick time.Time) (sdk.Anchor, bool, error) {
+// agree notes the anchor of a tick. Whoever found it first wins, so that all
+// plugins of a run read the same block.
+func (r *Runner) agree(chain sdk.ChainID, tick time.Time, a sdk.Anchor) sdk.Anchor {
+	r.anchorMu.Lock()
+	defer r.anchorMu.Unlock()
+	key := anchorKey{chain, tick}
+	if first, ok := r.anchors[key]; ok {
+		return first
+	}
+	if r.anchors == nil {
+		r.anchors = map[anchorKey]sdk.Anchor{}
+	}
+	r.anchors[key] = a
+	return a
+}
+
+// knownAnchor reuses the anchor this run, or an earlier one, agreed on for the
+// tick, so that a plugin added later, or tried again, reads the same block as the
+// rest. A recording run asks anew, or the recording would lack the anchor.
+func (r *Runner) knownAnchor(ctx context.Context, need sdk.ChainNeed, chain sdk.ChainID, tick time.Time) (sdk.Anchor, bool, error) {
+	r.anchorMu.Lock()
+	a, ok := r.anchors[anchorKey{chain, tick}]
+	r.anchorMu.Unlock()
+	if ok || r.Recording {
+		return a, ok, nil
+	}
 	if !need.ReadsPast {
 		return sdk.Anchor{}, false, nil
 	}
@@ -265,6 +280,15 @@ func (r *Runner) priceAt(ctx context.Context) func(sdk.TokenID, time.Time) *big.
 		}
 		return price
 	}
+}
+
+// withCause puts the gateway's trouble beside the plugin's error. The gateway
+// knows better what kind it is, and the plugin what it was doing.
+func withCause(err, gatewayErr error) error {
+	if gatewayErr == nil {
+		return err
+	}
+	return sdk.Errorf(sdk.KindOf(gatewayErr), "%w (the gateway says: %w)", err, gatewayErr)
 }
 
 // worst is the kind of the failures that asks for another try; "" if all of them

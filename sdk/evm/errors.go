@@ -67,6 +67,9 @@ func revertText(data []byte) string {
 func callError(at sdk.Anchor, err error) error {
 	text := clip(hideURL(err).Error())
 	var coded rpc.Error
+	if kind, ok := gatewayKind(err); ok {
+		return sdk.Errorf(kind, "block %d: %s", at.Height, text)
+	}
 	switch {
 	case anyOf(text, reorgWords):
 		return sdk.Errorf(sdk.KindTransient, "block %d (%s) is not on the endpoint's chain: reorganised, or not seen yet; the task is to be tried again: %s", at.Height, orUnknown(at.Hash), text)
@@ -78,6 +81,18 @@ func callError(at sdk.Anchor, err error) error {
 		return sdk.Errorf(sdk.KindInternal, "block %d: the endpoint refused the request as malformed: %s", at.Height, text)
 	}
 	return sdk.Errorf(sdk.KindTransient, "block %d: eth_call failed: %s", at.Height, text)
+}
+
+// gatewayKind is the kind the host's gateway gave an error of its own.
+func gatewayKind(err error) (sdk.Kind, bool) {
+	var coded interface {
+		rpc.Error
+		rpc.DataError
+	}
+	if !errors.As(err, &coded) {
+		return "", false
+	}
+	return sdk.GatewayKind(coded.ErrorCode(), coded.ErrorData())
 }
 
 // transportError explains a request that got no JSON-RPC answer at all.

@@ -43,6 +43,7 @@ type rpcResponse struct {
 type rpcError struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
+	Data    any    `json:"data"`
 }
 
 // Call makes one JSON-RPC call and returns the raw bytes of its result, exactly
@@ -77,6 +78,9 @@ func (c *Client) Call(ctx context.Context, method string, params ...any) (json.R
 	parseErr := json.Unmarshal(raw, &out)
 	switch {
 	case parseErr == nil && out.Error != nil:
+		if kind, ok := sdk.GatewayKind(out.Error.Code, out.Error.Data); ok {
+			return nil, sdk.Errorf(kind, "%s: %s", method, clip(out.Error.Message))
+		}
 		return nil, sdk.Errorf(kindOfCode(out.Error.Code), "%s: the node refused: %s (code %d)", method, clip(out.Error.Message), out.Error.Code)
 	case resp.StatusCode != http.StatusOK:
 		return nil, sdk.Errorf(kindOfStatus(resp.StatusCode), "%s: HTTP status %s", method, resp.Status)
