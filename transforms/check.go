@@ -81,22 +81,27 @@ func metricIsKnown(r *row, _ *Input) string {
 	return ""
 }
 
-// Assets are in capitals, tokens in lower case; only a price may be of an asset.
+// Assets are in capitals, tokens in lower case.
 var asset = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,11}$`)
+
+// ofAsset reports whether a metric may be of an asset: its price, or the height
+// of the chain it is native to.
+func ofAsset(m sdk.MetricID) bool { return m == sdk.Price || m == sdk.ChainHeight }
 
 func tokenIsKnown(r *row, in *Input) string {
 	if _, known := in.Tokens[r.o.Token]; known {
 		return ""
 	}
-	if r.o.Metric == sdk.Price && asset.MatchString(string(r.o.Token)) {
+	if ofAsset(r.o.Metric) && asset.MatchString(string(r.o.Token)) {
 		return ""
 	}
 	return fmt.Sprintf("token %q is declared by no plugin", r.o.Token)
 }
 
 func tokenIsOnChain(r *row, _ *Input) string {
-	// A price may be seen anywhere; state lives on the token's own chain.
-	if r.o.Metric == sdk.Price || r.token.Chain == r.anchor.Chain {
+	// A price may be seen anywhere, and an asset is no contract of one chain; state
+	// lives on the token's own chain.
+	if ofAsset(r.o.Metric) || r.token.Chain == r.anchor.Chain {
 		return ""
 	}
 	return fmt.Sprintf("token %q lives on %q, but was read on %q", r.o.Token, r.token.Chain, r.anchor.Chain)

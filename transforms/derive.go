@@ -215,8 +215,12 @@ func usdByAsset(prices []PriceFact) map[sdk.TokenID][]*PriceFact {
 }
 
 // epochs collects the starts of epochs that anchors and positions name. Where
-// readings of one epoch differ, the earliest counts.
+// readings of one epoch differ, the earliest counts. A session whose positions are
+// estimated has observed no boundary.
 func epochs(b *batch) {
+	if b.in.Session.Quality == sdk.QualityEstimated {
+		return
+	}
 	type key struct {
 		chain sdk.ChainID
 		epoch uint64

@@ -231,6 +231,7 @@ func TestPossibleObservationsAreKept(t *testing.T) {
 		{"a negative benchmark", read(sdk.BenchmarkAPR, "-"+eth("0")+"1")},
 		{"a supply of zero that was never more", read(sdk.LSTSupply, "0")},
 		{"an empty digest, because the client cannot tell", read(sdk.BackingNative, "1")},
+		{"the height of an asset's chain", read(sdk.ChainHeight, "18765432", func(o *sdk.Observation) { o.Token, o.Decimals = "ETH", 0 })},
 		{"an earlier position", read(sdk.BackingNative, "1", func(o *sdk.Observation) { o.At = &sdk.Position{Time: noon.Add(-day), Height: 3} })},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -318,5 +319,16 @@ func TestEpochsComeFromAnchorsAndPositionsAndTheEarliestStartCounts(t *testing.T
 	}
 	if diff := cmp.Diff(want, out.Epochs); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestAnEstimatedPositionIsNoObservedBoundary(t *testing.T) {
+	t.Parallel()
+	out := transforms.Normalise(transforms.Input{
+		Anchors: []sdk.Anchor{solana}, Tokens: tokens, Session: transforms.SessionQuality{Quality: sdk.QualityEstimated, Note: "dated by its epoch"},
+		Observations: []sdk.Observation{read(sdk.BackingNative, "5", func(o *sdk.Observation) { o.Token = "bsol" })},
+	})
+	if len(out.Epochs) != 0 || len(out.Metrics) != 1 || out.Metrics[0].Quality != sdk.QualityEstimated {
+		t.Errorf("got %+v", out)
 	}
 }

@@ -107,7 +107,7 @@ func (s *search) replayed() {
 		}
 		var best *header
 		for _, x := range t.list {
-			h, err := parseHeader(x.Result)
+			h, err := parseRecorded(x.Result)
 			if err == nil && h.time <= tick.Unix() && (best == nil || h.number > best.number) {
 				best = &h
 			}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -326,6 +327,33 @@ func TestRecordedAnchorsReplay(t *testing.T) {
 	}
 	if all, err := replay.RecordedTicks("ethereum", ""); err != nil || len(all) != 3 {
 		t.Errorf("recorded ticks %v, %v", all, err)
+	}
+}
+
+// A recording made from published numbers knows a block by its number alone. A
+// live endpoint always has a hash.
+func TestOnlyARecordingMayLackABlocksHash(t *testing.T) {
+	t.Parallel()
+	const block = `{"number":"0x11e2a00","timestamp":"0x657c3f00"}`
+	dir := t.TempDir()
+	path := filepath.Join(dir, "ethereum", "2023-12-15T12-00-00Z", "anchor.json")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := `{"quality":"estimated","note":"","exchanges":[{"method":"eth_getBlockByNumber","params":["0x11e2a00",false],"result":` + block + `,"endpoint":"a"}]}`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	replay := start(t, gateway.Options{Chains: []gateway.Chain{{ID: "ethereum", Kind: gateway.EVM}}, Replay: dir})
+	a, err := replay.Anchor(t.Context(), "ethereum", tick)
+	if err != nil || a.Height != 0x11e2a00 || a.Hash != "" {
+		t.Errorf("replayed %+v, %v", a, err)
+	}
+
+	live := start(t, gateway.Options{Chains: []gateway.Chain{ethereum("a")},
+		Transport: pool(map[string]*node{"a": {answer: always(`"result":` + block)}})})
+	if _, err := live.Anchor(t.Context(), "ethereum", tick); err == nil || !strings.Contains(err.Error(), "no usable number, timestamp or hash") {
+		t.Errorf("live: %v", err)
 	}
 }
 

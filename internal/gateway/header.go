@@ -25,14 +25,25 @@ func blockParams(number uint64) json.RawMessage {
 	return json.RawMessage(`["0x` + strconv.FormatUint(number, 16) + `",false]`)
 }
 
+// parseHeader reads a block of an endpoint, which always has a hash.
 func parseHeader(result json.RawMessage) (header, error) {
+	h, err := parseRecorded(result)
+	if err == nil && h.hash == "" {
+		return header{}, sdk.Errorf(sdk.KindLayout, "the block has no usable number, timestamp or hash")
+	}
+	return h, err
+}
+
+// parseRecorded reads a block of a recording. One that was made from published
+// numbers may lack the hash; such a block is then named by its number alone.
+func parseRecorded(result json.RawMessage) (header, error) {
 	var b struct{ Number, Timestamp, Hash string }
 	if err := json.Unmarshal(result, &b); err != nil {
 		return header{}, sdk.Errorf(sdk.KindLayout, "the block is not an object with number, timestamp and hash")
 	}
 	number, errN := strconv.ParseUint(strings.TrimPrefix(b.Number, "0x"), 16, 64)
 	at, errT := strconv.ParseInt(strings.TrimPrefix(b.Timestamp, "0x"), 16, 64)
-	if errN != nil || errT != nil || !quantity.MatchString(b.Hash) {
+	if errN != nil || errT != nil || b.Hash != "" && !quantity.MatchString(b.Hash) {
 		return header{}, sdk.Errorf(sdk.KindLayout, "the block has no usable number, timestamp or hash")
 	}
 	return header{number: number, time: at, hash: strings.ToLower(b.Hash)}, nil
