@@ -74,7 +74,7 @@ func modulesOf(s *evm.Snapshot, router common.Address) ([]module, error) {
 // data has been decoded already, so its offsets lie inside.
 func checkModuleLayout(data []byte) error {
 	word := func(at int64) int64 {
-		if at+32 > int64(len(data)) {
+		if at < 0 || at > int64(len(data))-32 {
 			return -1
 		}
 		return new(big.Int).SetBytes(data[at : at+32]).Int64()

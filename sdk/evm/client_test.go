@@ -179,6 +179,7 @@ func TestABlockThatCannotBeReadFailsAsAWhole(t *testing.T) {
 		"a pruned state":          {`"error":{"code":-32000,"message":"missing trie node 12ab"}`, sdk.KindTransient, "archive"},
 		"a limit inside HTTP 200": {`"error":{"code":-32005,"message":"rate limit exceeded"}`, sdk.KindTransient, "rate limit"},
 		"a node without eth_call": {`"error":{"code":-32601,"message":"method not found"}`, sdk.KindConfig, "eth_call"},
+		"the gateway's verdict":   {`"error":{"code":-32090,"message":"nothing recorded for this request: reverted","data":{"kind":"no_data"}}`, sdk.KindNoData, "recorded"},
 		"a null result":           {`"result":null`, sdk.KindLayout, "null"},
 		"a result of other shape": {`"result":{"a":1}`, sdk.KindLayout, "not hexadecimal"},
 		"odd hexadecimal":         {`"result":"0x123"`, sdk.KindLayout, "not hexadecimal"},
@@ -202,7 +203,7 @@ func TestABlockThatCannotBeReadFailsAsAWhole(t *testing.T) {
 func TestBlocksTravelTogetherPinnedByHash(t *testing.T) {
 	t.Parallel()
 	var pins []string
-	endpoint, requests := node(t, func(data string, block json.RawMessage) string {
+	endpoint, requests := node(t, func(_ string, block json.RawMessage) string {
 		pins = append(pins, string(block))
 		// (bool,bytes)[] of one success with the word 7
 		return result(word("20"), word("1"), word("20"), word("1"), word("40"), word("20"), word("7"))

@@ -37,7 +37,10 @@ func anyOf(text string, words []string) bool {
 // the contract's own words.
 func revertOf(err error) (text string, reverted bool) {
 	var coded rpc.Error
-	if !errors.As(err, &coded) || !(coded.ErrorCode() == 3 || anyOf(coded.Error(), revertWords)) {
+	if !errors.As(err, &coded) || coded.ErrorCode() == sdk.GatewayErrorCode {
+		return "", false
+	}
+	if coded.ErrorCode() != 3 && !anyOf(coded.Error(), revertWords) {
 		return "", false
 	}
 	var detailed rpc.DataError
