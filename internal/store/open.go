@@ -182,9 +182,6 @@ func (s *Store) connect(readOnly bool) (*sql.DB, error) {
 		"autoload_known_extensions":    {"false"},
 		"allow_community_extensions":   {"false"},
 	}
-	if !s.opts.ExternalAccess {
-		cfg.Set("enable_external_access", "false")
-	}
 	if readOnly {
 		cfg.Set("access_mode", "READ_ONLY")
 	}
@@ -197,7 +194,7 @@ func (s *Store) connect(readOnly bool) (*sql.DB, error) {
 	if s.opts.TempDir != "" {
 		cfg.Set("temp_directory", s.opts.TempDir)
 	}
-	c, err := duckdb.NewConnector(s.path+"?"+cfg.Encode(), initConn)
+	c, err := duckdb.NewConnector(s.path+"?"+cfg.Encode(), s.initConn)
 	if err != nil {
 		return nil, explainOpen(s.path, duckdbVersion(), err)
 	}
@@ -205,8 +202,15 @@ func (s *Store) connect(readOnly bool) (*sql.DB, error) {
 }
 
 // initConn prepares every new connection.
-func initConn(conn driver.ExecerContext) error {
+func (s *Store) initConn(conn driver.ExecerContext) error {
 	ctx := context.Background()
+	if !s.opts.ExternalAccess {
+		// Not part of the path's settings: the driver applies those in random order,
+		// and after this one DuckDB refuses temp_directory.
+		if _, err := conn.ExecContext(ctx, `SET enable_external_access = false`, nil); err != nil {
+			return fmt.Errorf("close the way to other files: %w", err)
+		}
+	}
 	if _, err := conn.ExecContext(ctx, `SET TimeZone = 'UTC'`, nil); err != nil {
 		return fmt.Errorf("set the time zone: %w", err)
 	}
