@@ -16,11 +16,11 @@
 WITH e AS (
     SELECT DISTINCT e.protocol_id, e.event_type, e.ts, t.token_id, t.symbol, date_trunc('day', e.ts) AS d0,
            date_trunc('day', e.ts) + to_days($days_after::INTEGER) AS d1
-    FROM event_known($known_at) e JOIN token t USING (protocol_id)
-    WHERE t.is_counted AND (e.token_id IS NULL OR e.token_id = t.token_id) AND e.ts >= $from::TIMESTAMP AND e.ts <= $to::TIMESTAMP)
+    FROM event_between($from, $to, $known_at) e JOIN token t USING (protocol_id)
+    WHERE t.is_counted AND (e.token_id IS NULL OR e.token_id = t.token_id))
 SELECT e.protocol_id AS protocol, e.event_type AS event, e.ts, e.symbol AS token, b.supply AS supply_before, a.supply AS supply_after,
        round(100 * (a.supply / b.supply - 1), 3) AS change_pct
 FROM e
-ASOF LEFT JOIN supply_known($known_at) b ON e.token_id = b.token_id AND e.d0 >= b.ts
-ASOF LEFT JOIN supply_known($known_at) a ON e.token_id = a.token_id AND e.d1 >= a.ts
+ASOF LEFT JOIN supply_between($from::TIMESTAMP - max_carry(), $to, $known_at) b ON e.token_id = b.token_id AND e.d0 >= b.ts
+ASOF LEFT JOIN supply_between($from::TIMESTAMP - max_carry(), $to::TIMESTAMP + to_days($days_after::INTEGER), $known_at) a ON e.token_id = a.token_id AND e.d1 >= a.ts
 ORDER BY e.ts, protocol, event, token;

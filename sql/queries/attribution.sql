@@ -4,6 +4,7 @@
 -- column: token | text | symbol
 -- column: from_day | time | first day with a level
 -- column: to_day | time | last day with a level
+-- column: usd_to_day | time | last day that also had a USD price
 -- column: change_usd | usd | change of TVL
 -- column: deposits_usd | usd | deposits minus withdrawals
 -- column: fee_shares_usd | usd | shares minted as fees
@@ -20,7 +21,7 @@
 -- caveat: Measured at 00:00 UTC of each day; a day without supply, rate and price joins the next one.
 -- caveat: Fee shares are split off deposits only where the protocol reports them.
 -- methodology: 1
-SELECT a.underlying, t.symbol AS token, from_d AS from_day, to_d AS to_day, round(change_usd, 2) AS change_usd,
+SELECT a.underlying, t.symbol AS token, from_d AS from_day, to_d AS to_day, usd_to_d AS usd_to_day, round(change_usd, 2) AS change_usd,
        round(deposits_usd, 2) AS deposits_usd, round(fee_shares_usd, 2) AS fee_shares_usd, round(rewards_usd, 2) AS rewards_usd,
        round(price_usd, 2) AS price_usd, round(residual_usd, 2) + 0.0 AS residual_usd, change_native, deposits_native,
        fee_shares_native, rewards_native

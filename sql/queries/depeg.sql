@@ -22,6 +22,5 @@
 SELECT t.chain_id AS chain, t.symbol AS token, venue, began, trough_at, ended, round(trough_bps, 1) AS trough_bps,
        round(duration_days, 2) AS duration_days, round(recovery_days, 2) AS recovery_days,
        round(area_bps_days, 1) AS area_bps_days, prices, is_open
-FROM depeg_episodes($theta_bps::DOUBLE / 1e4, kt := $known_at) JOIN token t USING (token_id)
-WHERE began <= $to::TIMESTAMP AND coalesce(ended, $to::TIMESTAMP) >= $from::TIMESTAMP
+FROM depeg_episodes($theta_bps::DOUBLE / 1e4, lo := $from, hi := $to, kt := $known_at) JOIN token t USING (token_id)
 ORDER BY trough_bps, chain, token, began;

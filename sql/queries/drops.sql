@@ -15,7 +15,7 @@
 SELECT t.chain_id AS chain, t.symbol AS token, s.ts, round(1e4 * (s.rate / s.prev_rate - 1), 4) AS change_bps,
        if(s.ts - e.ts <= INTERVAL 45 DAY, e.ts, NULL) AS slashing_ts,
        if(s.ts - e.ts <= INTERVAL 45 DAY, e.amount_native, NULL) AS slashed_native
-FROM rate_step_known($known_at) s JOIN token t USING (token_id)
-ASOF LEFT JOIN (SELECT * FROM event_known($known_at) WHERE event_type = 'slashing') e ON t.protocol_id = e.protocol_id AND s.ts >= e.ts
-WHERE s.rate < s.prev_rate AND s.ts >= $from::TIMESTAMP AND s.ts <= $to::TIMESTAMP
+FROM rate_step_between($from, $to, $known_at) s JOIN token t USING (token_id)
+ASOF LEFT JOIN (SELECT * FROM event_between($from::TIMESTAMP - INTERVAL 45 DAY, $to, $known_at) WHERE event_type = 'slashing') e ON t.protocol_id = e.protocol_id AND s.ts >= e.ts
+WHERE s.rate < s.prev_rate AND s.ts > $from::TIMESTAMP
 ORDER BY change_bps, chain, token, ts;

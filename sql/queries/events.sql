@@ -15,4 +15,4 @@
 -- caveat: What lies between two readings and went back is not seen.
 -- methodology: 1
 SELECT ts, protocol_id AS protocol, token_id AS token, event_type AS event, severity, amount_native, details, seen_since, source
-FROM event_known($known_at) WHERE ts >= $from::TIMESTAMP AND ts <= $to::TIMESTAMP ORDER BY ts DESC, protocol, event, token;
+FROM event_between($from, $to, $known_at) ORDER BY ts DESC, protocol, event, token;

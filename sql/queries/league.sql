@@ -1,6 +1,6 @@
 -- name: league
 -- question: Which token pays its holders most, after all fees, against its own chain's staking rate?
--- column: position | count | rank by capture; none for a row that is not fit for a headline
+-- column: position | count | rank by capture; none without one
 -- column: chain | text | chain id
 -- column: token | text | symbol
 -- column: apr_pct | percent | net APR over the window, simple, between real updates
@@ -28,7 +28,8 @@
 -- param: window | 30 | days looked back from as_of
 -- param: as_of | now | the moment looked at, UTC
 -- param: known_at | latest | use only what was known by then
--- caveat: A yield is shown only when it covers its window, holds three updates or more and the token is fresh; everything else stands last without a rank.
+-- caveat: The yield of a stale, frozen or sunset token is withheld. One that does not cover its window is shown with its days_used, last and without a rank.
+-- caveat: A rank needs the chain's own rate, because only capture compares across chains.
 -- caveat: Compare capture across chains, not APR: the assets and their issuance differ.
 -- caveat: Realised past figures, not a forecast.
 -- methodology: 1
@@ -42,4 +43,4 @@ SELECT position, chain_id AS chain, symbol AS token,
        round(value_age_s / 3600, 1) AS age_h, $as_of::TIMESTAMP AS as_of, $window::DOUBLE AS window_days,
        round(days_used, 2) AS days_used, updates, mark AS basis
 FROM league($window, $as_of, kt := $known_at)
-ORDER BY position NULLS LAST, accrual = 'benchmark', chain, token;
+ORDER BY position NULLS LAST, accrual = 'benchmark', is_ranked DESC, chain, apr_pct DESC NULLS LAST, token;

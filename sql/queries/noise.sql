@@ -16,6 +16,6 @@ SELECT t.chain_id AS chain, t.symbol AS token, count(*) AS updates,
        round(100 * median(annualise(rate / prev_rate, seconds_between(prev_ts, ts), 'apr')), 4) AS median_apr_pct,
        round(100 * stddev_samp(annualise(rate / prev_rate, seconds_between(prev_ts, ts), 'apr')), 4) AS sd_pp,
        round(median(seconds_between(prev_ts, ts)) / 3600, 2) AS median_gap_h, round(max(seconds_between(prev_ts, ts)) / 3600, 2) AS max_gap_h
-FROM rate_step_known($known_at) s JOIN token t USING (token_id)
-WHERE prev_ts > $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400) AND s.ts <= $as_of::TIMESTAMP
+FROM rate_step_between($as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400), $as_of, $known_at) s JOIN token t USING (token_id)
+WHERE prev_ts > $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400)
 GROUP BY t.chain_id, t.symbol, t.token_id ORDER BY chain, token;

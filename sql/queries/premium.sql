@@ -20,6 +20,5 @@ SELECT t.chain_id AS chain, t.symbol AS token, p.venue, round(1e4 * arg_max(p.pr
        round(1e4 * avg(p.premium), 2) AS avg_bps, round(1e4 * min(p.premium), 2) AS min_bps,
        round(100 * avg((p.premium < -0.005)::INTEGER), 1) AS below_50bps_pct, max(p.ts) AS price_ts,
        arg_max(p.venue_updated, p.ts) AS venue_updated, arg_max(p.rate_ts, p.ts) AS rate_ts, p.size_base AS size_native
-FROM premium_known($known_at) p JOIN token t USING (token_id)
-WHERE p.ts <= $as_of::TIMESTAMP AND p.ts > $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400)
+FROM premium_between($as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400), $as_of, $known_at) p JOIN token t USING (token_id)
 GROUP BY t.chain_id, t.symbol, t.token_id, p.venue, p.size_base ORDER BY now_bps, chain, token, venue;

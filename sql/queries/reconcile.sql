@@ -23,9 +23,9 @@ o AS (
            CASE WHEN seconds_between(s.ts, x.ts) <= t.stale_after_s AND seconds_between(r.ts, x.ts) <= t.stale_after_s THEN s.supply * r.rate END AS by_supply,
            CASE WHEN seconds_between(b.ts, x.ts) <= t.stale_after_s THEN b.value END AS by_backing
     FROM x JOIN token t USING (token_id)
-    ASOF LEFT JOIN supply_known($known_at) s ON x.token_id = s.token_id AND x.ts >= s.ts
-    ASOF LEFT JOIN rate_known($known_at) r ON x.token_id = r.token_id AND x.ts >= r.ts
-    ASOF LEFT JOIN series_known('backing_native', $known_at) b ON x.token_id = b.token_id AND x.ts >= b.ts)
+    ASOF LEFT JOIN supply_between($as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400) - max_carry(), $as_of, $known_at) s ON x.token_id = s.token_id AND x.ts >= s.ts
+    ASOF LEFT JOIN rate_between($as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400) - max_carry(), $as_of, $known_at) r ON x.token_id = r.token_id AND x.ts >= r.ts
+    ASOF LEFT JOIN series_between('backing_native', $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400) - max_carry(), $as_of, $known_at) b ON x.token_id = b.token_id AND x.ts >= b.ts)
 SELECT chain_id AS chain, symbol AS token, 'TVL' AS what, ts, coalesce(by_supply, by_backing) AS ours, theirs,
        round(1e4 * (theirs / nullif(coalesce(by_supply, by_backing), 0) - 1), 1) AS diff_bps,
        abs(theirs / nullif(coalesce(by_supply, by_backing), 0) - 1) > 0.01 AS flag, basis_mark(basis) AS basis

@@ -26,6 +26,6 @@ SELECT t.chain_id AS chain, t.symbol AS token, CASE WHEN count(gross_native) = c
        CASE WHEN count(revenue_strict) = count(*) THEN sum(revenue_strict) END AS revenue_strict,
        CASE WHEN count(revenue_broad) = count(*) THEN sum(revenue_broad) END AS revenue_broad,
        string_agg(DISTINCT fee_from, '+' ORDER BY fee_from) AS fee_from, count(*) AS updates
-FROM reward_known($known_at) r JOIN token t USING (token_id)
-WHERE r.ts <= $as_of::TIMESTAMP AND r.ts > $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400) AND r.supply IS NOT NULL
+FROM reward_between($as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400), $as_of, $known_at) r JOIN token t USING (token_id)
+WHERE r.supply IS NOT NULL
 GROUP BY t.chain_id, t.symbol, t.token_id ORDER BY chain, token;

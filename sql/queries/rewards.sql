@@ -17,8 +17,9 @@
 -- methodology: 1
 WITH r AS (
     SELECT r.*, CASE WHEN seconds_between(x.ts, r.ts) <= price_stale_s() THEN x.price END AS usd
-    FROM reward_known($known_at) r ASOF LEFT JOIN usd_known($known_at) x ON r.underlying = x.base_id AND r.ts >= x.ts
-    WHERE r.ts <= $as_of::TIMESTAMP AND r.ts > $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400) AND r.supply IS NOT NULL)
+    FROM reward_between($as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400), $as_of, $known_at) r
+    ASOF LEFT JOIN usd_between($as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400) - max_carry(), $as_of, $known_at) x ON r.underlying = x.base_id AND r.ts >= x.ts
+    WHERE r.supply IS NOT NULL)
 SELECT t.chain_id AS chain, t.symbol AS token,
        round(CASE WHEN count(usd) = count(*) THEN sum(net_native * usd) END * 86400 / sum(secs), 2) AS net_usd_day,
        round(CASE WHEN count(usd * fee_native) = count(*) THEN sum(fee_native * usd) END * 86400 / sum(secs), 2) AS fee_usd_day,

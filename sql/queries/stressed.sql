@@ -13,12 +13,12 @@
 -- caveat: Without market prices the premium part is left out and p05_bps is unknown.
 -- methodology: 1
 WITH p AS (
-    SELECT token_id, quantile_cont(premium, 0.05) AS p05, min(premium) AS worst FROM premium_known($known_at)
-    WHERE ts <= $as_of::TIMESTAMP AND ts > $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400) GROUP BY 1),
+    SELECT token_id, quantile_cont(premium, 0.05) AS p05, min(premium) AS worst 
+    FROM premium_between($as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400), $as_of, $known_at) GROUP BY 1),
 r AS (
     SELECT token_id, max(1 - rate / peak) AS mdd
-    FROM (SELECT token_id, rate, max(rate) OVER (PARTITION BY token_id ORDER BY ts) AS peak FROM rate_step_known($known_at)
-          WHERE ts <= $as_of::TIMESTAMP AND ts > $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400)) GROUP BY 1)
+    FROM (SELECT token_id, rate, max(rate) OVER (PARTITION BY token_id ORDER BY ts) AS peak 
+          FROM rate_step_between($as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400), $as_of, $known_at) WHERE ts > $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400)) GROUP BY 1)
 SELECT t.chain_id AS chain, t.symbol AS token, round(100 * a.apr_net, 4) AS net_apr_pct, round(1e4 * p05, 1) AS p05_bps,
        round(1e4 * worst, 1) AS worst_bps, round(1e4 * mdd, 3) AS rate_drawdown_bps,
        round(100 * (a.apr_net + least(coalesce(p05, 0), 0) - mdd), 4) AS stressed_apr_pct

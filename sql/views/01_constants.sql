@@ -5,16 +5,26 @@
 -- Seconds in the year of every annual figure: 365 days, on the wall clock.
 CREATE OR REPLACE MACRO year_s() AS 31536000.0;
 
--- Level prices are carried at most this long.
+-- Prices are carried at most this long.
 CREATE OR REPLACE MACRO price_stale_s() AS 172800;
+
+-- No level or setting is carried longer than this, whatever its token says. It
+-- bounds how far back a question about a moment has to read.
+CREATE OR REPLACE MACRO max_carry() AS INTERVAL 45 DAY;
 
 -- The smallest relative move of a rate that counts as an update. Deposits and
 -- withdrawals round in favour of the pool by some 1e-16 each; without this floor
 -- they would look like updates and shift windows away from the real ones.
 CREATE OR REPLACE MACRO rate_dust() AS 1e-9;
 
--- An annual figure needs at least this many updates inside its window.
-CREATE OR REPLACE MACRO min_updates() AS 3;
+-- Is a yield of growth over secs near the window that was asked for?
+CREATE OR REPLACE MACRO covers(secs, window_s, expected_s) AS
+    abs(secs - window_s) <= greatest(2 * expected_s, 0.25 * window_s);
+
+-- An annual figure needs three updates inside its window, or, where updates were
+-- read more rarely than they happened, the time of three.
+CREATE OR REPLACE MACRO long_enough(updates, secs, expected_s) AS
+    updates >= 3 OR secs >= 3 * expected_s;
 
 -- Which basis wins where two speak about nearly the same moment; lower is better.
 CREATE OR REPLACE MACRO basis_rank(b) AS

@@ -2,13 +2,14 @@
 
 -- A chain's own staking rate as an index that starts at 1. benchmark_apr is a
 -- fraction per year, in force from its ts until the next one; a row with
--- period_start describes the time that ends at its ts. Growth compounds at each row.
-CREATE OR REPLACE MACRO bench_index_known(kt) AS TABLE
+-- period_start describes the time that ends at its ts. Growth compounds at each
+-- row. Only ratios of the index mean anything: its level depends on lo.
+CREATE OR REPLACE MACRO bench_index_between(lo, hi, kt, among := 'dim_token') AS TABLE
     WITH r AS (
         SELECT token_id, ts, basis, quality, known_at,
                coalesce(CASE WHEN period_start IS NOT NULL THEN value END, lag(value) OVER w)
                    * seconds_between(lag(ts) OVER w, ts) / year_s() AS growth
-        FROM series_known('benchmark_apr', kt)
+        FROM series_between('benchmark_apr', lo, hi, kt, among := among)
         WINDOW w AS (PARTITION BY token_id ORDER BY ts))
     SELECT token_id, ts, basis, quality, known_at,
            product(1 + coalesce(growth, 0)) OVER (PARTITION BY token_id ORDER BY ts ROWS UNBOUNDED PRECEDING) AS rate
@@ -17,13 +18,14 @@ CREATE OR REPLACE MACRO bench_index_known(kt) AS TABLE
 -- Every observation of a rate. A wrapper and its token share one rate, whichever
 -- of the two was read. Unknown, zero and suspect values are no rates. Where two
 -- bases speak within an hour of each other the better one stands.
-CREATE OR REPLACE MACRO rate_known(kt) AS TABLE
+CREATE OR REPLACE MACRO rate_between(lo, hi, kt, among := 'dim_token') AS TABLE
     WITH seen AS (
         SELECT t.home_id, m.ts, m.value AS rate, m.uncertainty, m.basis, m.quality, m.known_at, m.token_id AS read_from
-        FROM metric_known(kt) m JOIN token t USING (token_id)
-        WHERE m.metric_id = 'exchange_rate' AND m.value > 0 AND m.quality <> 'suspect' AND t.accrual <> 'bridged'
+        FROM series_between('exchange_rate', lo, hi, kt, among := among) m JOIN token t USING (token_id)
+        WHERE m.value > 0 AND t.accrual <> 'bridged'
         UNION ALL
-        SELECT token_id, ts, rate, 0.0, basis, quality, known_at, token_id FROM bench_index_known(kt)),
+        SELECT token_id, ts, rate, 0.0, basis, quality, known_at, token_id
+        FROM bench_index_between(lo, hi, kt, among := among)),
     best AS (
         SELECT * FROM seen
         QUALIFY row_number() OVER (PARTITION BY home_id, ts ORDER BY basis_rank(basis), uncertainty, read_from) = 1
@@ -34,15 +36,17 @@ CREATE OR REPLACE MACRO rate_known(kt) AS TABLE
     FROM best b JOIN token t USING (home_id)
     WHERE t.accrual <> 'bridged';
 
+CREATE OR REPLACE MACRO rate_known(kt) AS TABLE SELECT * FROM rate_between('-infinity', 'infinity', kt);
 CREATE OR REPLACE VIEW rate_now AS SELECT * FROM rate_known('infinity');
 
--- The moments a rate really changed. A row counts when it moved from the row
--- before it, or, so that a coarse series cannot creep unseen, from the last row
--- that did. The first row of a token has no predecessor.
-CREATE OR REPLACE MACRO rate_step_known(kt) AS TABLE
+-- The moments a rate really changed, out of a relation of rates. A row counts when
+-- it moved from the row before it (is_firm), or, so that a coarse series cannot
+-- creep unseen, from the last row that did. The first row of a token has no
+-- predecessor and counts.
+CREATE OR REPLACE MACRO steps_of(rates) AS TABLE
     WITH a AS (
         SELECT *, lag(rate) OVER w AS r0, lag(uncertainty) OVER w AS u0
-        FROM rate_known(kt) WINDOW w AS (PARTITION BY token_id ORDER BY ts)),
+        FROM query_table(rates) WINDOW w AS (PARTITION BY token_id ORDER BY ts)),
     b AS (
         SELECT *, r0 IS NULL OR rate_moved(r0, u0, rate, uncertainty) AS moved FROM a
         WHERE r0 IS NULL OR rate <> r0),
@@ -51,8 +55,26 @@ CREATE OR REPLACE MACRO rate_step_known(kt) AS TABLE
                   last_value(CASE WHEN moved THEN uncertainty END IGNORE NULLS) OVER w AS um
         FROM b WINDOW w AS (PARTITION BY token_id ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
     SELECT token_id, ts, rate, uncertainty, basis, quality, known_at,
-           lag(ts) OVER w AS prev_ts, lag(rate) OVER w AS prev_rate
+           lag(ts) OVER w AS prev_ts, lag(rate) OVER w AS prev_rate, moved AND r0 IS NOT NULL AS is_firm
     FROM c WHERE moved OR rate_moved(rm, um, rate, uncertainty)
     WINDOW w AS (PARTITION BY token_id ORDER BY ts);
+
+-- The steps up to hi, complete from the last one at or before lo. Most tokens
+-- changed in the 45 days before lo, so that is how far the reading goes; the quiet
+-- ones, whose last change before lo is older, are read from their beginning.
+CREATE OR REPLACE MACRO rate_step_between(lo, hi, kt) AS TABLE
+    WITH near AS MATERIALIZED (SELECT * FROM rate_between(lo::TIMESTAMP - max_carry(), hi, kt)),
+    near_steps AS MATERIALIZED (SELECT * FROM steps_of('near')),
+    quiet AS MATERIALIZED (
+        SELECT token_id FROM token
+        WHERE home_id NOT IN (
+            SELECT t.home_id FROM near_steps s JOIN token t USING (token_id) WHERE s.is_firm AND s.ts <= lo::TIMESTAMP)),
+    far AS MATERIALIZED (SELECT * FROM rate_between('-infinity', hi, kt, among := 'quiet'))
+    SELECT * FROM near_steps WHERE token_id NOT IN (SELECT token_id FROM quiet)
+    UNION ALL
+    SELECT * FROM steps_of('far');
+
+CREATE OR REPLACE MACRO rate_step_known(kt) AS TABLE
+    WITH rates AS (SELECT * FROM rate_known(kt)) SELECT * FROM steps_of('rates');
 
 CREATE OR REPLACE VIEW rate_step AS SELECT * FROM rate_step_known('infinity');

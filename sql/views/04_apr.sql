@@ -13,7 +13,7 @@
 CREATE OR REPLACE MACRO apr_windows(windows, as_of, kt := 'infinity') AS TABLE
     WITH st AS MATERIALIZED (
         SELECT *, row_number() OVER (PARTITION BY token_id ORDER BY ts) AS n
-        FROM rate_step_known(kt) WHERE ts <= as_of::TIMESTAMP),
+        FROM rate_step_between(as_of::TIMESTAMP - to_seconds(list_max(windows)::DOUBLE * 86400), as_of, kt)),
     q AS (
         SELECT t.token_id, t.expected_update_s, t.stale_after_s, x.window_days,
                as_of::TIMESTAMP AS t1,
@@ -35,10 +35,9 @@ CREATE OR REPLACE MACRO apr_windows(windows, as_of, kt := 'infinity') AS TABLE
            annualise(growth, secs, 'log') AS apr_log,
            seconds_between(to_ts, t1) AS since_change_s,
            seconds_between(to_ts, t1) > stale_after_s AS is_frozen,
-           abs(secs - window_days * 86400) <= greatest(2 * expected_update_s, 0.25 * window_days * 86400) AS covers_window,
-           coalesce(seconds_between(to_ts, t1) <= stale_after_s AND updates >= min_updates()
-               AND abs(secs - window_days * 86400) <= greatest(2 * expected_update_s, 0.25 * window_days * 86400),
-               false) AS is_published,
+           covers(secs, window_days * 86400, expected_update_s) AS covers_window,
+           coalesce(seconds_between(to_ts, t1) <= stale_after_s AND covers(secs, window_days * 86400, expected_update_s)
+               AND long_enough(updates, secs, expected_update_s), false) AS is_published,
            basis, basis_mark(basis) AS mark
     FROM g;
 
@@ -51,7 +50,8 @@ CREATE OR REPLACE MACRO apr_known(win_days, as_of, kt) AS TABLE
 
 -- One window through time, at 00:00 UTC of each day. A frozen token shows NULL.
 CREATE OR REPLACE MACRO apr_series(win_days, d0, d1, kt := 'infinity') AS TABLE
-    WITH st AS MATERIALIZED (SELECT * FROM rate_step_known(kt) WHERE ts <= d1::TIMESTAMP),
+    WITH st AS MATERIALIZED (
+        SELECT * FROM rate_step_between(d0::TIMESTAMP - to_seconds(win_days::DOUBLE * 86400), d1, kt)),
     cal AS (
         SELECT token_id, stale_after_s, expected_update_s, d,
                d - to_seconds((win_days::DOUBLE * 86400)::DOUBLE) AS t0
@@ -67,15 +67,18 @@ CREATE OR REPLACE MACRO apr_series(win_days, d0, d1, kt := 'infinity') AS TABLE
     SELECT token_id, d,
            CASE WHEN NOT frozen THEN annualise(growth, secs, 'apr') END AS apr_net,
            secs / 86400 AS days_used,
-           abs(secs - win_days::DOUBLE * 86400)
-               <= greatest(2 * expected_update_s, 0.25 * win_days::DOUBLE * 86400) AS covers_window
+           covers(secs, win_days::DOUBLE * 86400, expected_update_s) AS covers_window
     FROM g;
 
--- The chain's own staking rate over a window: one row per chain. Where a chain
--- has several benchmarks the first published one in the order of names counts.
-CREATE OR REPLACE MACRO bench_apr(win_days, as_of, kt := 'infinity') AS TABLE
+-- The chain's own staking rate: one row per chain, out of a relation of yields of
+-- one window. Where a chain has several benchmarks the first published one in the
+-- order of names counts.
+CREATE OR REPLACE MACRO bench_of(aprs) AS TABLE
     SELECT t.chain_id, t.token_id AS bench_id, a.apr_net AS bench_apr, a.apr_log AS bench_apr_log,
            a.days_used, a.basis, a.mark, a.is_published
-    FROM apr(win_days, as_of, kt := kt) a JOIN token t USING (token_id)
+    FROM query_table(aprs) a JOIN token t USING (token_id)
     WHERE t.accrual = 'benchmark' AND a.apr_net IS NOT NULL AND NOT a.is_frozen AND a.covers_window
     QUALIFY row_number() OVER (PARTITION BY t.chain_id ORDER BY a.is_published DESC, t.token_id) = 1;
+
+CREATE OR REPLACE MACRO bench_apr(win_days, as_of, kt := 'infinity') AS TABLE
+    WITH aprs AS (SELECT * FROM apr(win_days, as_of, kt := kt)) SELECT * FROM bench_of('aprs');

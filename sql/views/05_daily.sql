@@ -19,10 +19,10 @@ CREATE OR REPLACE MACRO daily(d0, d1, kt := 'infinity') AS TABLE
                r.ts AS rate_ts, coalesce(s.ts, b.ts) AS supply_ts, x.ts AS usd_ts,
                worse_basis(r.basis, coalesce(s.basis, b.basis)) AS basis
         FROM cal c
-        ASOF LEFT JOIN rate_known(kt) r ON c.token_id = r.token_id AND c.d >= r.ts
-        ASOF LEFT JOIN supply_known(kt) s ON c.token_id = s.token_id AND c.d >= s.ts
-        ASOF LEFT JOIN series_known('backing_native', kt) b ON c.token_id = b.token_id AND c.d >= b.ts
-        ASOF LEFT JOIN usd_known(kt) x ON c.underlying = x.base_id AND c.d >= x.ts)
+        ASOF LEFT JOIN rate_between(d0::TIMESTAMP - max_carry(), d1, kt) r ON c.token_id = r.token_id AND c.d >= r.ts
+        ASOF LEFT JOIN supply_between(d0::TIMESTAMP - max_carry(), d1, kt) s ON c.token_id = s.token_id AND c.d >= s.ts
+        ASOF LEFT JOIN series_between('backing_native', d0::TIMESTAMP - max_carry(), d1, kt) b ON c.token_id = b.token_id AND c.d >= b.ts
+        ASOF LEFT JOIN usd_between(d0::TIMESTAMP - max_carry(), d1, kt) x ON c.underlying = x.base_id AND c.d >= x.ts)
     SELECT token_id, chain_id, underlying, d, rate,
            coalesce(supply_read, backing_native / rate) AS supply,
            CASE WHEN supply_read IS NOT NULL THEN 'supply' WHEN backing_native / rate IS NOT NULL THEN 'backing' END AS supply_from,

@@ -4,13 +4,13 @@
 -- Changes of supply: one row per interval between two readings of the supply.
 --   fee_shares   shares minted as fees in the interval; 0 when none were reported
 --   flow_native  deposits minus withdrawals, native, at the rate at the end
-CREATE OR REPLACE MACRO flow_known(kt) AS TABLE
+CREATE OR REPLACE MACRO flow_between(lo, hi, kt) AS TABLE
     WITH s AS (
         SELECT s.token_id, s.ts, s.supply, lag(s.ts) OVER w AS prev_ts, lag(s.supply) OVER w AS prev_supply
-        FROM supply_known(kt) s WINDOW w AS (PARTITION BY s.token_id ORDER BY s.ts)),
+        FROM supply_between(lo, hi, kt) s WINDOW w AS (PARTITION BY s.token_id ORDER BY s.ts)),
     fee AS (
         SELECT f.token_id, s.ts, sum(f.value) AS fee_shares
-        FROM series_known('fee_shares', kt) f
+        FROM series_between('fee_shares', lo, hi, kt) f
         ASOF JOIN s ON f.token_id = s.token_id AND f.ts <= s.ts
         GROUP BY 1, 2),
     g AS (
@@ -22,10 +22,10 @@ CREATE OR REPLACE MACRO flow_known(kt) AS TABLE
            CASE WHEN seconds_between(r.ts, g.ts) <= t.stale_after_s
                 THEN flow_of(g.prev_supply, g.supply, g.fee_shares, r.rate) END AS flow_native
     FROM g JOIN token t USING (token_id)
-    ASOF LEFT JOIN rate_known(kt) r ON g.token_id = r.token_id AND g.ts >= r.ts
+    ASOF LEFT JOIN rate_between(lo::TIMESTAMP - max_carry(), hi, kt) r ON g.token_id = r.token_id AND g.ts >= r.ts
     WHERE t.is_counted;
 
-CREATE OR REPLACE VIEW flow AS SELECT * FROM flow_known('infinity');
+CREATE OR REPLACE VIEW flow AS SELECT * FROM flow_between('-infinity', 'infinity', 'infinity');
 
 -- Net flow over the days before a moment, from the supply then and now.
 --   flow_pct  percent of the supply at the start
@@ -36,7 +36,7 @@ CREATE OR REPLACE MACRO net_flow(win_days, as_of, kt := 'infinity') AS TABLE
         JOIN tvl(as_of, kt := kt) b USING (token_id)),
     fee AS (
         SELECT f.token_id, sum(f.value) AS fee_shares
-        FROM series_known('fee_shares', kt) f JOIN d ON f.token_id = d.token_id AND f.ts > d.t0 AND f.ts <= d.t1
+        FROM series_between('fee_shares', as_of::TIMESTAMP - to_days(win_days::INTEGER), as_of, kt) f JOIN d ON f.token_id = d.token_id AND f.ts > d.t0 AND f.ts <= d.t1
         GROUP BY 1)
     SELECT d.token_id, t0, t1, s0, s1, coalesce(fee_shares, 0) AS fee_shares,
            s1 - s0 - coalesce(fee_shares, 0) AS flow_shares,
@@ -44,39 +44,44 @@ CREATE OR REPLACE MACRO net_flow(win_days, as_of, kt := 'infinity') AS TABLE
            100 * (s1 - s0 - coalesce(fee_shares, 0)) / nullif(s0, 0) AS flow_pct
     FROM d LEFT JOIN fee USING (token_id);
 
--- Where the change of TVL came from, day by day. The four legs sum to the change
--- of tvl exactly; residual shows what rounding of doubles leaves of that.
--- Days without a level are skipped, the next day's legs then cover the gap.
-CREATE OR REPLACE MACRO attribution_daily(d0, d1, kt := 'infinity') AS TABLE
+-- Where the change of TVL came from, day by day, in USD or (unit 'native') in the
+-- native asset, where price is 1 and its leg 0. The four legs sum to the change
+-- exactly. A day without a level is skipped, the next day's legs then cover the gap.
+CREATE OR REPLACE MACRO attribution_daily(d0, d1, unit, kt := 'infinity') AS TABLE
     WITH x AS (
-        SELECT token_id, underlying, d, supply, rate, usd FROM daily(d0, d1, kt := kt)
-        WHERE supply IS NOT NULL AND rate IS NOT NULL AND usd IS NOT NULL),
+        SELECT token_id, underlying, d, supply, rate, CASE WHEN unit = 'usd' THEN usd ELSE 1.0 END AS price
+        FROM daily(d0, d1, kt := kt)),
     l AS (
-        SELECT *, lag(d) OVER w AS pd, lag(supply) OVER w AS s0, lag(rate) OVER w AS r0, lag(usd) OVER w AS p0
-        FROM x WINDOW w AS (PARTITION BY token_id ORDER BY d)),
+        SELECT *, lag(d) OVER w AS prev_d, lag(supply) OVER w AS s0, lag(rate) OVER w AS r0, lag(price) OVER w AS p0
+        FROM x WHERE supply IS NOT NULL AND rate IS NOT NULL AND price IS NOT NULL
+        WINDOW w AS (PARTITION BY token_id ORDER BY d)),
     fee AS (
         SELECT f.token_id, l.d, sum(f.value) AS fee_shares
-        FROM series_known('fee_shares', kt) f ASOF JOIN l ON f.token_id = l.token_id AND f.ts <= l.d
-        WHERE l.pd IS NOT NULL GROUP BY 1, 2),
+        FROM series_between('fee_shares', d0, d1, kt) f ASOF JOIN l ON f.token_id = l.token_id AND f.ts <= l.d
+        WHERE l.prev_d IS NOT NULL AND f.ts > l.prev_d GROUP BY 1, 2),
     g AS (
         SELECT l.*, coalesce(fee.fee_shares, 0) AS fee_shares
-        FROM l LEFT JOIN fee ON fee.token_id = l.token_id AND fee.d = l.d WHERE l.pd IS NOT NULL)
-    SELECT token_id, underlying, pd AS prev_d, d, supply * rate * usd - s0 * r0 * p0 AS change_usd,
-           leg_deposits(s0, supply, fee_shares, rate, usd) AS deposits_usd,
-           leg_fees(fee_shares, rate, usd) AS fee_shares_usd,
-           leg_rewards(s0, r0, rate, usd) AS rewards_usd,
-           leg_price(s0, r0, p0, usd) AS price_usd,
-           supply * rate - s0 * r0 AS change_native,
-           leg_deposits(s0, supply, fee_shares, rate, 1) AS deposits_native,
-           leg_fees(fee_shares, rate, 1) AS fee_shares_native,
-           leg_rewards(s0, r0, rate, 1) AS rewards_native
+        FROM l LEFT JOIN fee ON fee.token_id = l.token_id AND fee.d = l.d WHERE l.prev_d IS NOT NULL)
+    SELECT token_id, underlying, prev_d, d, supply * rate * price - s0 * r0 * p0 AS change,
+           leg_deposits(s0, supply, fee_shares, rate, price) AS deposits,
+           leg_fees(fee_shares, rate, price) AS fees,
+           leg_rewards(s0, r0, rate, price) AS rewards,
+           leg_price(s0, r0, p0, price) AS price_effect
     FROM g;
 
-CREATE OR REPLACE MACRO attribution(d0, d1, kt := 'infinity') AS TABLE
+-- The same over the whole time. residual shows what the rounding of doubles leaves.
+CREATE OR REPLACE MACRO attribution_in(d0, d1, unit, kt := 'infinity') AS TABLE
     SELECT token_id, underlying, min(prev_d) AS from_d, max(d) AS to_d, count(*) AS ndays,
-           sum(change_usd) AS change_usd, sum(deposits_usd) AS deposits_usd, sum(fee_shares_usd) AS fee_shares_usd,
-           sum(rewards_usd) AS rewards_usd, sum(price_usd) AS price_usd,
-           sum(change_usd) - sum(deposits_usd) - sum(fee_shares_usd) - sum(rewards_usd) - sum(price_usd) AS residual_usd,
-           sum(change_native) AS change_native, sum(deposits_native) AS deposits_native,
-           sum(fee_shares_native) AS fee_shares_native, sum(rewards_native) AS rewards_native
-    FROM attribution_daily(d0, d1, kt := kt) GROUP BY 1, 2;
+           sum(change) AS change, sum(deposits) AS deposits, sum(fees) AS fees, sum(rewards) AS rewards,
+           sum(price_effect) AS price_effect,
+           sum(change) - sum(deposits) - sum(fees) - sum(rewards) - sum(price_effect) AS residual
+    FROM attribution_daily(d0, d1, unit, kt := kt) GROUP BY 1, 2;
+
+CREATE OR REPLACE MACRO attribution(d0, d1, kt := 'infinity') AS TABLE
+    SELECT n.token_id, n.underlying, n.from_d, n.to_d, n.ndays, u.from_d AS usd_from_d, u.to_d AS usd_to_d,
+           u.change AS change_usd, u.deposits AS deposits_usd, u.fees AS fee_shares_usd, u.rewards AS rewards_usd,
+           u.price_effect AS price_usd, u.residual AS residual_usd,
+           n.change AS change_native, n.deposits AS deposits_native, n.fees AS fee_shares_native, n.rewards AS rewards_native,
+           n.residual AS residual_native
+    FROM attribution_in(d0, d1, 'native', kt := kt) n
+    LEFT JOIN attribution_in(d0, d1, 'usd', kt := kt) u USING (token_id);

@@ -1,4 +1,4 @@
--- Rewards and who got them, per update of the rate.
+-- Rewards and who got them, per update of the rate in (lo, hi].
 --   net_native    what stakers received: supply before × change of the rate; signed
 --   fee_native    what the protocol kept. fee_from says how it is known:
 --                 'shares'  exact: fee shares minted in the interval × the new rate
@@ -8,14 +8,14 @@
 --                 the fee by the settings of that moment; a leg nobody read is 0
 --                 only if the legs that were read make up the whole fee
 --   revenue_strict  treasury + holders; revenue_broad also operators
-CREATE OR REPLACE MACRO reward_known(kt) AS TABLE
+CREATE OR REPLACE MACRO reward_between(lo, hi, kt) AS TABLE
     WITH s AS (
         SELECT s.token_id, s.prev_ts, s.ts, s.prev_rate, s.rate, s.basis, t.stale_after_s, t.underlying, t.protocol_id
-        FROM rate_step_known(kt) s JOIN token t USING (token_id)
-        WHERE t.is_counted AND s.prev_ts IS NOT NULL),
+        FROM rate_step_between(lo, hi, kt) s JOIN token t USING (token_id)
+        WHERE t.is_counted AND s.prev_ts IS NOT NULL AND s.ts > lo::TIMESTAMP),
     fee AS (
         SELECT f.token_id, s.ts, sum(f.value) AS fee_shares
-        FROM series_known('fee_shares', kt) f ASOF JOIN s ON f.token_id = s.token_id AND f.ts <= s.ts
+        FROM series_between('fee_shares', lo::TIMESTAMP - max_carry(), hi, kt) f ASOF JOIN s ON f.token_id = s.token_id AND f.ts <= s.ts
         WHERE f.ts > s.prev_ts GROUP BY 1, 2),
     x AS (
         SELECT s.*, fee.fee_shares,
@@ -25,13 +25,13 @@ CREATE OR REPLACE MACRO reward_known(kt) AS TABLE
                h.value AS holders_bps, i.value AS insurance_bps
         FROM s
         LEFT JOIN fee ON fee.token_id = s.token_id AND fee.ts = s.ts
-        ASOF LEFT JOIN supply_known(kt) u ON s.token_id = u.token_id AND s.prev_ts >= u.ts
-        ASOF LEFT JOIN supply_known(kt) v ON s.token_id = v.token_id AND s.ts >= v.ts
-        ASOF LEFT JOIN series_known('fee_reward_bps', kt) b ON s.token_id = b.token_id AND s.ts >= b.ts
-        ASOF LEFT JOIN series_known('fee_reward_operators_bps', kt) o ON s.token_id = o.token_id AND s.ts >= o.ts
-        ASOF LEFT JOIN series_known('fee_reward_treasury_bps', kt) y ON s.token_id = y.token_id AND s.ts >= y.ts
-        ASOF LEFT JOIN series_known('fee_reward_holders_bps', kt) h ON s.token_id = h.token_id AND s.ts >= h.ts
-        ASOF LEFT JOIN series_known('fee_reward_insurance_bps', kt) i ON s.token_id = i.token_id AND s.ts >= i.ts),
+        ASOF LEFT JOIN supply_between(lo::TIMESTAMP - max_carry(), hi, kt) u ON s.token_id = u.token_id AND s.prev_ts >= u.ts
+        ASOF LEFT JOIN supply_between(lo::TIMESTAMP - max_carry(), hi, kt) v ON s.token_id = v.token_id AND s.ts >= v.ts
+        ASOF LEFT JOIN series_between('fee_reward_bps', lo::TIMESTAMP - max_carry(), hi, kt) b ON s.token_id = b.token_id AND s.ts >= b.ts
+        ASOF LEFT JOIN series_between('fee_reward_operators_bps', lo::TIMESTAMP - max_carry(), hi, kt) o ON s.token_id = o.token_id AND s.ts >= o.ts
+        ASOF LEFT JOIN series_between('fee_reward_treasury_bps', lo::TIMESTAMP - max_carry(), hi, kt) y ON s.token_id = y.token_id AND s.ts >= y.ts
+        ASOF LEFT JOIN series_between('fee_reward_holders_bps', lo::TIMESTAMP - max_carry(), hi, kt) h ON s.token_id = h.token_id AND s.ts >= h.ts
+        ASOF LEFT JOIN series_between('fee_reward_insurance_bps', lo::TIMESTAMP - max_carry(), hi, kt) i ON s.token_id = i.token_id AND s.ts >= i.ts),
     n AS (
         SELECT *, supply * (rate - prev_rate) AS net_native,
                CASE WHEN fee_shares IS NOT NULL THEN fee_shares * rate
@@ -58,14 +58,14 @@ CREATE OR REPLACE MACRO reward_known(kt) AS TABLE
            basis
     FROM l;
 
-CREATE OR REPLACE VIEW reward AS SELECT * FROM reward_known('infinity');
+CREATE OR REPLACE VIEW reward AS SELECT * FROM reward_between('-infinity', 'infinity', 'infinity');
 
 -- Rewards spread over the days they were earned on, by overlap: a day inside a
 -- long interval gets its part, so no average runs over update days only.
 CREATE OR REPLACE MACRO reward_daily(d0, d1, kt := 'infinity') AS TABLE
     WITH r AS (
         SELECT *, unnest(generate_series(date_trunc('day', prev_ts), ts, INTERVAL 1 DAY)) AS d
-        FROM reward_known(kt) WHERE ts > d0::TIMESTAMP AND prev_ts < d1::TIMESTAMP + INTERVAL 1 DAY),
+        FROM reward_between(d0, d1::TIMESTAMP + max_carry(), kt) WHERE prev_ts < d1::TIMESTAMP + INTERVAL 1 DAY),
     p AS (
         SELECT *, greatest(0, seconds_between(greatest(d, prev_ts), least(d + INTERVAL 1 DAY, ts))) / secs AS part FROM r)
     SELECT token_id, underlying, d, sum(net_native * part) AS net_native, sum(fee_native * part) AS fee_native,
@@ -81,25 +81,29 @@ CREATE OR REPLACE MACRO advertised_fee(as_of, kt := 'infinity') AS TABLE
             AND (valid_to IS NULL OR valid_to > as_of::TIMESTAMP)
         GROUP BY 1),
     chain AS (
-        SELECT token_id, arg_max(value, ts) AS bps FROM series_known('fee_reward_bps', kt)
-        WHERE ts <= as_of::TIMESTAMP GROUP BY 1)
+        SELECT token_id, arg_max(value, ts) AS bps FROM series_between('fee_reward_bps', as_of::TIMESTAMP - max_carry(), as_of, kt) GROUP BY 1)
     SELECT t.token_id, coalesce(card.bps, chain.bps) AS adv_bps, card.bps AS card_bps, chain.bps AS setting_bps
     FROM token t LEFT JOIN card USING (protocol_id) LEFT JOIN chain ON chain.token_id = t.token_id
     WHERE t.accrual NOT IN ('benchmark', 'bridged');
 
 -- Take rates over a window: effective where fee shares are known, against what is
 -- advertised and against the chain's own rate (fee drag + idle drag + performance).
-CREATE OR REPLACE MACRO take_rate(win_days, as_of, kt := 'infinity') AS TABLE
+-- aprs names a relation of yields of the same window.
+CREATE OR REPLACE MACRO take_rate_with(aprs, win_days, as_of, kt) AS TABLE
     WITH r AS (
         SELECT token_id, sum(net_native) AS net_native, sum(fee_native) AS fee_native, count(*) AS updates
-        FROM reward_known(kt)
-        WHERE fee_from = 'shares' AND ts <= as_of::TIMESTAMP AND ts > as_of::TIMESTAMP - to_days(win_days::INTEGER)
+        FROM reward_between(as_of::TIMESTAMP - to_seconds(win_days::DOUBLE * 86400), as_of, kt)
+        WHERE fee_from = 'shares'
         GROUP BY 1)
     SELECT t.token_id, r.updates, r.net_native, r.fee_native,
            take_rate_of(r.net_native, r.fee_native) AS take_rate_eff, f.adv_bps / 1e4 AS take_rate_adv,
-           CASE WHEN b.bench_apr > 0 THEN 1 - a.apr_net / b.bench_apr END AS take_rate_vs_bench
+           CASE WHEN b.bench_apr > 0 AND a.is_published THEN 1 - a.apr_net / b.bench_apr END AS take_rate_vs_bench
     FROM token t LEFT JOIN r USING (token_id)
     LEFT JOIN advertised_fee(as_of, kt := kt) f USING (token_id)
-    LEFT JOIN (SELECT * FROM apr(win_days, as_of, kt := kt) WHERE is_published) a ON a.token_id = t.token_id
-    LEFT JOIN bench_apr(win_days, as_of, kt := kt) b ON b.chain_id = t.chain_id
+    LEFT JOIN query_table(aprs) a ON a.token_id = t.token_id
+    LEFT JOIN bench_of(aprs) b ON b.chain_id = t.chain_id
     WHERE t.accrual NOT IN ('benchmark', 'bridged');
+
+CREATE OR REPLACE MACRO take_rate(win_days, as_of, kt := 'infinity') AS TABLE
+    WITH aprs AS MATERIALIZED (SELECT * FROM apr(win_days, as_of, kt := kt))
+    SELECT * FROM take_rate_with('aprs', win_days, as_of, kt);

@@ -5,9 +5,10 @@
 --   tracking_error_bps  its standard deviation × √(365/7)
 -- A week without a fresh level on either side is left out.
 CREATE OR REPLACE MACRO tracking(d0, d1, kt := 'infinity') AS TABLE
-    WITH bench AS (
+    WITH rates AS MATERIALIZED (SELECT * FROM rate_between(d0::TIMESTAMP - max_carry(), d1, kt)),
+    bench AS (
         SELECT chain_id, min(token_id) AS bench_id FROM token
-        WHERE accrual = 'benchmark' AND token_id IN (SELECT token_id FROM rate_known(kt)) GROUP BY 1),
+        WHERE accrual = 'benchmark' AND token_id IN (SELECT token_id FROM rates) GROUP BY 1),
     cal AS (
         SELECT t.token_id, bench.bench_id, t.stale_after_s,
                unnest(generate_series(d0::TIMESTAMP, d1::TIMESTAMP, INTERVAL 7 DAY)) AS d
@@ -17,8 +18,8 @@ CREATE OR REPLACE MACRO tracking(d0, d1, kt := 'infinity') AS TABLE
                CASE WHEN seconds_between(r.ts, c.d) <= c.stale_after_s THEN ln(r.rate) END
                - CASE WHEN seconds_between(b.ts, c.d) <= tb.stale_after_s THEN ln(b.rate) END AS rel
         FROM cal c JOIN token tb ON tb.token_id = c.bench_id
-        ASOF LEFT JOIN rate_known(kt) r ON c.token_id = r.token_id AND c.d >= r.ts
-        ASOF LEFT JOIN rate_known(kt) b ON c.bench_id = b.token_id AND c.d >= b.ts),
+        ASOF LEFT JOIN rates r ON c.token_id = r.token_id AND c.d >= r.ts
+        ASOF LEFT JOIN rates b ON c.bench_id = b.token_id AND c.d >= b.ts),
     z AS (SELECT token_id, bench_id, rel - lag(rel) OVER (PARTITION BY token_id ORDER BY d) AS td FROM x)
     SELECT token_id, bench_id, count(td) AS weeks,
            1e4 * avg(td) * 365 / 7 AS tracking_diff_bps,

@@ -19,9 +19,9 @@ CREATE OR REPLACE MACRO growth_of(amount, d0, d1, kt := 'infinity') AS TABLE
                CASE WHEN x.accrual = 'benchmark' THEN 0.0 ELSE coalesce(f.value, card.bps) END AS fee_bps,
                p.premium, worse_basis(s.basis, e.basis) AS basis
         FROM x
-        ASOF LEFT JOIN rate_known(kt) s ON x.token_id = s.token_id AND x.t0 >= s.ts
-        ASOF LEFT JOIN rate_known(kt) e ON x.token_id = e.token_id AND x.t1 >= e.ts
-        ASOF LEFT JOIN series_known('fee_deposit_bps', kt) f ON x.token_id = f.token_id AND x.t0 >= f.ts
+        ASOF LEFT JOIN rate_between(d0::TIMESTAMP - max_carry(), d0, kt) s ON x.token_id = s.token_id AND x.t0 >= s.ts
+        ASOF LEFT JOIN rate_between(d1::TIMESTAMP - max_carry(), d1, kt) e ON x.token_id = e.token_id AND x.t1 >= e.ts
+        ASOF LEFT JOIN series_between('fee_deposit_bps', d0::TIMESTAMP - max_carry(), d0, kt) f ON x.token_id = f.token_id AND x.t0 >= f.ts
         LEFT JOIN card ON card.protocol_id = x.protocol_id
         LEFT JOIN premium_at(d1, kt := kt) p ON p.token_id = x.token_id)
     SELECT token_id, chain_id, symbol, underlying, accrual, from_ts, to_ts, fee_bps,

@@ -1,10 +1,10 @@
 -- Things that happened: recorded events, and changes of flags and fee settings
 -- seen between two readings. seen_since is the reading before, so the change fell
 -- in (seen_since, ts].
-CREATE OR REPLACE MACRO setting_change_known(kt) AS TABLE
+CREATE OR REPLACE MACRO setting_change_between(lo, hi, kt) AS TABLE
     WITH r AS (
         SELECT metric_id, token_id, ts, value, known_at FROM metric_known(kt)
-        WHERE value IS NOT NULL AND quality <> 'suspect' AND metric_id IN (
+        WHERE ts > lo::TIMESTAMP - max_carry() AND ts <= hi::TIMESTAMP AND value IS NOT NULL AND quality <> 'suspect' AND metric_id IN (
             'deposits_paused', 'withdrawals_paused', 'protocol_paused', 'bunker_mode', 'instant_closed',
             'deposit_permissioned', 'fee_reward_bps', 'fee_reward_operators_bps', 'fee_reward_treasury_bps',
             'fee_reward_holders_bps', 'fee_reward_insurance_bps', 'fee_deposit_bps', 'fee_deposit_stake_bps',
@@ -14,12 +14,12 @@ CREATE OR REPLACE MACRO setting_change_known(kt) AS TABLE
         SELECT *, lag(value) OVER w AS was, lag(ts) OVER w AS seen_since
         FROM r WINDOW w AS (PARTITION BY metric_id, token_id ORDER BY ts))
     SELECT metric_id, token_id, seen_since, ts, was, value AS is_now, known_at
-    FROM l WHERE was IS NOT NULL AND abs(value - was) > CASE WHEN metric_id LIKE 'fee_%' THEN 0.005 ELSE 0.5 END;
+    FROM l WHERE ts > lo::TIMESTAMP AND was IS NOT NULL AND abs(value - was) > CASE WHEN metric_id LIKE 'fee_%' THEN 0.005 ELSE 0.5 END;
 
-CREATE OR REPLACE MACRO event_known(kt) AS TABLE
+CREATE OR REPLACE MACRO event_between(lo, hi, kt) AS TABLE
     SELECT protocol_id, chain_id, NULL AS token_id, ts, NULL::TIMESTAMP AS seen_since, event_type, severity,
            amount_native, details, tx_ref, source, known_at
-    FROM fact_event WHERE known_at <= kt::TIMESTAMP
+    FROM fact_event WHERE ts > lo::TIMESTAMP AND ts <= hi::TIMESTAMP AND known_at <= kt::TIMESTAMP
     QUALIFY row_number() OVER (PARTITION BY protocol_id, chain_id, ts, event_type, tx_ref ORDER BY known_at DESC) = 1
     UNION ALL
     SELECT t.protocol_id, t.chain_id, c.token_id, c.ts, c.seen_since,
@@ -31,6 +31,6 @@ CREATE OR REPLACE MACRO event_known(kt) AS TABLE
                 WHEN c.metric_id LIKE 'fee_%' OR c.is_now = 0 THEN 'info' ELSE 'warning' END,
            NULL, '{"metric":"' || c.metric_id || '","was":' || c.was || ',"is":' || c.is_now || '}', NULL,
            'observed', c.known_at
-    FROM setting_change_known(kt) c JOIN token t USING (token_id);
+    FROM setting_change_between(lo, hi, kt) c JOIN token t USING (token_id);
 
-CREATE OR REPLACE VIEW event_now AS SELECT * FROM event_known('infinity');
+CREATE OR REPLACE VIEW event_now AS SELECT * FROM event_between('-infinity', 'infinity', 'infinity');

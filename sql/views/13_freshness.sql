@@ -10,10 +10,13 @@
 --                  restated: a rate of the last 30 days was corrected after it was first stored
 --                  fresh:    none of these
 CREATE OR REPLACE MACRO freshness(as_of, kt := 'infinity') AS TABLE
-    WITH o AS (
+    WITH near AS MATERIALIZED (SELECT * FROM rate_between(as_of::TIMESTAMP - max_carry(), as_of, kt)),
+    unseen AS MATERIALIZED (
+        SELECT token_id FROM token WHERE home_id NOT IN (SELECT t.home_id FROM near JOIN token t USING (token_id))),
+    o AS (
         SELECT token_id, max(ts) AS observed_ts, arg_max(known_at, ts) AS fetched_at, arg_max(basis, ts) AS basis
-        FROM rate_known(kt) WHERE ts <= as_of::TIMESTAMP GROUP BY 1),
-    c AS (SELECT token_id, max(ts) AS changed_ts FROM rate_step_known(kt) WHERE ts <= as_of::TIMESTAMP GROUP BY 1),
+        FROM (SELECT * FROM near UNION ALL SELECT * FROM rate_between('-infinity', as_of, kt, among := 'unseen')) GROUP BY 1),
+    c AS (SELECT token_id, max(ts) AS changed_ts FROM rate_step_between(as_of, as_of, kt) GROUP BY 1),
     v AS (
         SELECT token_id, count(*) AS restated FROM (
             SELECT token_id, ts, basis FROM fact_metric

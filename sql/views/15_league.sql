@@ -1,7 +1,8 @@
 -- The comparison: one row per token and chain benchmark. Nothing missing loses a
--- row, it shows NULL. A headline yield is shown only where it is published (see
--- apr_windows) and the token is neither stale, frozen nor sunset; the other rows
--- stand last and carry no rank.
+-- row, it shows NULL. A stale, frozen or sunset token's yield is withheld. One whose
+-- history does not cover the window shows what there is with its days_used, without
+-- spread, capture or rank. position ranks by capture; without the chain's own rate
+-- there is none.
 CREATE OR REPLACE MACRO league(win_days, as_of, kt := 'infinity') AS TABLE
     WITH a AS MATERIALIZED (SELECT * FROM apr_windows([7, 30, 365, win_days::DOUBLE], as_of, kt := kt)),
     y AS (
@@ -10,14 +11,15 @@ CREATE OR REPLACE MACRO league(win_days, as_of, kt := 'infinity') AS TABLE
                any_value(CASE WHEN is_published THEN apr_net END) FILTER (window_days = 30) AS apr_30d,
                any_value(CASE WHEN is_published THEN apr_net END) FILTER (window_days = 365) AS apr_365d
         FROM a GROUP BY 1),
-    w AS (SELECT * FROM a WHERE window_days = win_days::DOUBLE),
+    w AS MATERIALIZED (SELECT * FROM a WHERE window_days = win_days::DOUBLE),
+    month AS MATERIALIZED (SELECT * FROM a WHERE window_days = 30),
     f AS (SELECT * FROM freshness(as_of, kt := kt)),
-    x AS (SELECT * FROM exit_cost(as_of, kt := kt) WHERE size_native = 100 AND is_cheapest),
+    x AS (SELECT * FROM exit_cost_with('month', as_of, kt) WHERE size_native = 100 AND is_cheapest),
     r AS (
         SELECT t.chain_id, t.token_id, t.symbol, t.accrual, t.underlying, f.state, f.value_age_s, w.days_used, w.updates,
                w.from_ts, w.to_ts, w.is_frozen, w.covers_window,
                f.state IN ('fresh', 'restated') AND w.is_published AS is_ranked,
-               CASE WHEN f.state IN ('fresh', 'restated', 'bench') AND w.is_published THEN w.apr_net END AS apr_net,
+               CASE WHEN f.state IN ('fresh', 'restated', 'bench') THEN w.apr_net END AS apr_net,
                CASE WHEN f.state IN ('fresh', 'restated', 'bench') THEN y.apr_7d END AS apr_7d,
                CASE WHEN f.state IN ('fresh', 'restated', 'bench') THEN y.apr_30d END AS apr_30d,
                CASE WHEN f.state IN ('fresh', 'restated', 'bench') THEN y.apr_365d END AS apr_365d,
@@ -28,14 +30,17 @@ CREATE OR REPLACE MACRO league(win_days, as_of, kt := 'infinity') AS TABLE
         JOIN f ON f.token_id = t.token_id
         LEFT JOIN w ON w.token_id = t.token_id
         LEFT JOIN y ON y.token_id = t.token_id
-        LEFT JOIN bench_apr(win_days, as_of, kt := kt) b ON b.chain_id = t.chain_id
-        LEFT JOIN take_rate(win_days, as_of, kt := kt) k ON k.token_id = t.token_id
+        LEFT JOIN bench_of('w') b ON b.chain_id = t.chain_id
+        LEFT JOIN take_rate_with('w', win_days, as_of, kt) k ON k.token_id = t.token_id
         LEFT JOIN premium_at(as_of, kt := kt) p ON p.token_id = t.token_id
         LEFT JOIN x ON x.token_id = t.token_id
         LEFT JOIN tvl(as_of, kt := kt) v ON v.token_id = t.token_id
         LEFT JOIN net_flow(30, as_of, kt := kt) n ON n.token_id = t.token_id
-        WHERE t.accrual <> 'bridged')
-    SELECT CASE WHEN is_ranked THEN row_number() OVER (
-               PARTITION BY is_ranked ORDER BY capture_of(apr_net, bench_apr) DESC NULLS LAST, apr_net DESC, token_id) END AS position,
-           *, apr_net - bench_apr AS spread, capture_of(apr_net, bench_apr) AS capture, basis_mark(basis) AS mark
-    FROM r;
+        WHERE t.accrual <> 'bridged'),
+    c AS (
+        SELECT *, CASE WHEN is_ranked THEN apr_net - bench_apr END AS spread,
+               CASE WHEN is_ranked THEN capture_of(apr_net, bench_apr) END AS capture
+        FROM r)
+    SELECT CASE WHEN capture IS NOT NULL THEN row_number() OVER (ORDER BY capture DESC NULLS LAST, token_id) END AS position,
+           *, basis_mark(basis) AS mark
+    FROM c;
