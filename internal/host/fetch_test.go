@@ -102,6 +102,27 @@ func TestErrorOfTheSinkComesBackAsItIs(t *testing.T) {
 	}
 }
 
+// blocked is a sink that takes nothing until something has ended.
+type blocked struct {
+	basket
+	until <-chan struct{}
+}
+
+func (b *blocked) Observe(...sdk.Observation) error {
+	<-b.until
+	return nil
+}
+
+func TestDeadlineHoldsWhileTheSinkIsBusy(t *testing.T) {
+	t.Parallel()
+	h, _ := newHost(t, Options{FetchTimeout: 500 * time.Millisecond})
+	p := start(t, h, "good")
+	err := p.Fetch(context.Background(), do("all"), &blocked{until: p.Done()})
+	if !p.Exited() || (err != nil && sdk.KindOf(err) != sdk.KindTransient) {
+		t.Errorf("exited is %v, error %v", p.Exited(), err)
+	}
+}
+
 func TestProcessFetchesOneThingAtATime(t *testing.T) {
 	t.Parallel()
 	h, _ := newHost(t, Options{})

@@ -30,7 +30,7 @@ type Options struct {
 	// MaxBatchBytes is the largest message taken from a plugin. Default: 16 MiB.
 	MaxBatchBytes int
 	// MaxStderrLine is the length at which a line of a plugin's log is cut.
-	// Default: 8 KiB.
+	// Default: 32 KiB.
 	MaxStderrLine int
 	// PassEnv names variables of the host's environment that plugins may see.
 	// Default: none.
@@ -43,7 +43,7 @@ func (o Options) withDefaults() Options {
 	o.CallTimeout = cmp.Or(o.CallTimeout, 10*time.Second)
 	o.FetchTimeout = cmp.Or(o.FetchTimeout, 10*time.Minute)
 	o.MaxBatchBytes = cmp.Or(o.MaxBatchBytes, 16<<20)
-	o.MaxStderrLine = cmp.Or(o.MaxStderrLine, 8<<10)
+	o.MaxStderrLine = cmp.Or(o.MaxStderrLine, 32<<10)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

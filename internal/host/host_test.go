@@ -6,7 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -91,9 +93,12 @@ func TestPluginThatCannotStartIsAClearError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			opts := Options{StartTimeout: 10 * time.Second, CallTimeout: 2 * time.Second}
+			opts := Options{StartTimeout: 10 * time.Second}
 			if strings.Contains(test.says, "within 1s") {
 				opts.StartTimeout = time.Second
+			}
+			if name == "silent" {
+				opts.CallTimeout = 2 * time.Second
 			}
 			h, _ := newHost(t, opts)
 			p, err := h.Start(t.Context(), binary(t, name))
@@ -250,6 +255,33 @@ func TestChildrenOfAPluginDieWithIt(t *testing.T) {
 		}
 		child.waitGone(t)
 	})
+}
+
+// A child in a session of its own cannot be found, but it must not hold up the
+// host by the pipe it holds.
+func TestChildThatEscapesDoesNotHoldUpTheHost(t *testing.T) {
+	t.Parallel()
+	h, _ := newHost(t, Options{})
+	p := start(t, h, "good")
+	child, parent := newLifeline(t), newLifelineUnopened(t)
+	var pid string
+	go func() {
+		pid = <-child.pid
+		parent.open()
+	}()
+	err := p.Fetch(t.Context(), do("grandchild", "child", child.path, "leave", parent.path, "escape", "yes"), &basket{})
+	<-parent.gone
+	if err == nil || !strings.Contains(err.Error(), "exit status 4") || !p.Exited() {
+		t.Errorf("exited is %v, error %v", p.Exited(), err)
+	}
+	n, err := strconv.Atoi(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
+		t.Errorf("the child did not escape: %v", err)
+	}
+	child.waitGone(t)
 }
 
 // Without a parent watch and Pdeathsig a plugin lives on when its host is

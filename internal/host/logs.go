@@ -13,8 +13,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// tailLines is how many of the last lines an Error carries.
-const tailLines = 50
+// An Error carries the last lines of a plugin, each cut.
+const (
+	tailLines = 50
+	tailBytes = 1 << 10
+)
 
 // A plugin may log in bursts; what is more than linesPerSecond for long is
 // counted and dropped, so that one plugin cannot drown the log of all.
@@ -35,7 +38,7 @@ func (t *tail) add(line string) {
 	if len(t.lines) == tailLines {
 		t.lines = slices.Delete(t.lines, 0, 1)
 	}
-	t.lines = append(t.lines, line)
+	t.lines = append(t.lines, shorten(line, tailBytes))
 }
 
 func (t *tail) get() []string {
@@ -105,18 +108,20 @@ func (l *lineLog) emit() {
 	if cut {
 		line += " … (line cut)"
 	}
-	l.tail.add(line)
 	if !l.limit.Allow() {
+		l.tail.add(line)
 		l.dropped++
 		return
 	}
 	l.reportDropped()
 	if !cut {
 		if level, msg, attrs, ok := parseLine(raw, l.level); ok {
+			l.tail.add(plain(level, msg, attrs))
 			l.logger.LogAttrs(context.Background(), level, msg, attrs...)
 			return
 		}
 	}
+	l.tail.add(line)
 	l.inPanic = l.inPanic || isPanic(line)
 	level := l.level
 	if l.inPanic {
@@ -177,6 +182,16 @@ func parseLine(line []byte, level slog.Level) (slog.Level, string, []slog.Attr, 
 		attrs[i] = slog.Any(printable(k), value)
 	}
 	return level, printable(msg), attrs, true
+}
+
+// plain is a log line as a person would write it.
+func plain(level slog.Level, msg string, attrs []slog.Attr) string {
+	var b strings.Builder
+	b.WriteString(level.String() + " " + msg)
+	for _, a := range attrs {
+		b.WriteString(" " + a.String())
+	}
+	return b.String()
 }
 
 func firstText(fields map[string]any, keys ...string) (string, bool) {

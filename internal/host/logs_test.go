@@ -90,13 +90,26 @@ func TestLongLineIsCut(t *testing.T) {
 	}
 }
 
+func TestLastWordsAreReadable(t *testing.T) {
+	t.Parallel()
+	h, _ := newHost(t, Options{})
+	p := start(t, h, "good")
+	if err := p.Fetch(t.Context(), do("log and exit"), &basket{}); err == nil || !strings.HasSuffix(err.Error(), "it last said: ERROR cannot go on anchor=7") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 func TestErrorCarriesTheLastFiftyLines(t *testing.T) {
 	t.Parallel()
 	var lines tail
 	for i := range 70 {
 		lines.add(strings.Repeat("i", i))
 	}
-	if got := lines.get(); len(got) != 50 || got[0] != strings.Repeat("i", 20) {
+	lines.add(strings.Repeat("x", 1<<20))
+	if got := lines.get(); len(got[49]) > 2*tailBytes {
+		t.Errorf("a line of %d bytes is kept", len(got[49]))
+	}
+	if got := lines.get(); len(got) != 50 || got[0] != strings.Repeat("i", 21) {
 		t.Errorf("%d lines, the first %q", len(got), got[0])
 	}
 	e := &Error{Plugin: "lido", Op: "fetch", Reason: "exit status 2", Err: sdk.Errorf(sdk.KindInternal, "it ended"),

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -254,16 +255,17 @@ func TestSinkIsClosedWhenFetchReturns(t *testing.T) {
 func TestPluginEndsWhenItsParentChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		parent := 100
+		var parent atomic.Int64
+		parent.Store(100)
 		ended := make(chan int, 1)
-		go exitWithParent(100, func() int { return parent }, time.Second, func(code int) { ended <- code })
+		go exitWithParent(100, func() int { return int(parent.Load()) }, time.Second, func(code int) { ended <- code })
 		time.Sleep(time.Hour)
 		select {
 		case <-ended:
 			t.Fatal("it ended while its parent lived")
 		default:
 		}
-		parent = 1
+		parent.Store(1)
 		time.Sleep(2 * time.Second)
 		select {
 		case <-ended:

@@ -56,7 +56,7 @@ func (s *server) Fetch(m *pluginv1.FetchRequest, stream grpc.ServerStreamingServ
 func guard(method string, call func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			slog.Error("panic in "+method, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			slog.Error("panic in "+method, "panic", fmt.Sprint(p), "stack", wire.ToText(string(debug.Stack())))
 			err = sdk.Errorf(sdk.KindInternal, "panic in %s: %v; the stack is in the log", method, p)
 		}
 	}()

@@ -42,7 +42,7 @@ func init() {
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "hold" {
 		hold(os.Args[2])
-		select {}
+		time.Sleep(time.Hour) // an empty select would end as a deadlock
 	}
 	switch name {
 	case "exits":
@@ -144,6 +144,7 @@ func (fetcher) Fetch(ctx context.Context, req sdk.Request, sink sdk.Sink) error 
 	case "grandchild":
 		cmd := exec.Command(os.Args[0], "hold", req.Options["child"])
 		cmd.Stderr = stderr // the child holds the pipe, too
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: req.Options["escape"] != ""}
 		if err := cmd.Start(); err != nil {
 			return err
 		}
@@ -176,6 +177,9 @@ func (fetcher) Fetch(ctx context.Context, req sdk.Request, sink sdk.Sink) error 
 		fmt.Println("printed by mistake")
 		fmt.Fprintln(os.Stderr, "printed to stderr")
 		return sink.Observe(row)
+	case "log and exit":
+		slog.Error("cannot go on", "anchor", 7)
+		os.Exit(1)
 	case "env":
 		row.Value, row.Reason = nil, strings.Join(os.Environ(), "\n")
 		return sink.Observe(row)
