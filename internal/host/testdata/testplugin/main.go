@@ -9,7 +9,6 @@ import (
 	"log"
 	"log/slog"
 	"math/big"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,7 +56,8 @@ func main() {
 	case "raw": // a plugin that does not use sdk/serve and does not watch its host
 		serveRaw(wire.ProtocolVersion)
 	case "wanderer": // sends the host to an address outside its folder
-		wander()
+		fmt.Printf("1|%d|unix|/run/elsewhere/socket|grpc|\n", wire.ProtocolVersion)
+		time.Sleep(time.Hour)
 	default:
 		serve.Main(fetcher{})
 	}
@@ -275,13 +275,4 @@ func (*rawPlugin) Fetch(m *pluginv1.FetchRequest, stream grpc.ServerStreamingSer
 		select {}
 	}
 	return nil
-}
-
-func wander() {
-	l, err := net.Listen("unix", filepath.Join(os.TempDir(), fmt.Sprintf("lst-wanderer-%d", os.Getpid())))
-	if err != nil {
-		panic(err)
-	}
-	fmt.Printf("1|%d|unix|%s|grpc|\n", wire.ProtocolVersion, l.Addr())
-	select {}
 }
