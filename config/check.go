@@ -89,7 +89,7 @@ func (c *checker) jobs(jobs []any, chains []string) {
 		plugins := list(job["plugins"])
 		options := child(path, "options")
 		for _, plugin := range slices.Sorted(maps.Keys(object(job["options"]))) {
-			if !slices.Contains(plugins, any(plugin)) {
+			if len(plugins) > 0 && !slices.Contains(plugins, any(plugin)) {
 				at := child(options, plugin)
 				c.found = append(c.found, mistake{at: c.tree.keyPlace(at), path: at,
 					text: fmt.Sprintf("this job has no plugin %q, so nothing would read these options", plugin)})

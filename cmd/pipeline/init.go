@@ -18,7 +18,7 @@ func newInit(a *app) *cobra.Command {
 		Use:   "init",
 		Short: "Write a commented configuration with public endpoints",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(*cobra.Command, []string) error {
 			if err := os.MkdirAll(filepath.Dir(a.configPath), 0o755); err != nil {
 				return err
 			}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -59,9 +58,6 @@ func (a *app) rowsFlag(cmd *cobra.Command) {
 func (a *app) load() (*config.Config, error) {
 	cfg, err := config.Load(a.configPath)
 	if err != nil {
-		if os.IsNotExist(err) {
-			return nil, withCode(exitUsage, fmt.Errorf("no configuration at %s: `pipeline init` writes one, --config names another", a.configPath))
-		}
 		return nil, withCode(exitUsage, err)
 	}
 	return cfg, nil

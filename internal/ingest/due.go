@@ -24,7 +24,7 @@ func (r *Runner) Due(ctx context.Context, jobs []Job, plugins []*Plugin, chains 
 	now := r.now()
 	for _, job := range jobs {
 		for _, p := range plugins {
-			if p.Err != nil || len(job.Plugins) > 0 && !slices.Contains(job.Plugins, p.Binary.Name) {
+			if p.Err != nil || !job.takes(p) {
 				continue
 			}
 			for _, need := range p.Description.Chains {
@@ -44,6 +44,16 @@ func (r *Runner) Due(ctx context.Context, jobs []Job, plugins []*Plugin, chains 
 		}
 	}
 	return work, skipped, nil
+}
+
+// takes reports whether the job uses the plugin: those it names, or every plugin
+// that reads a chain. A plugin that carries its numbers itself must be named, or
+// each tick would load all of them again.
+func (j Job) takes(p *Plugin) bool {
+	if len(j.Plugins) > 0 {
+		return slices.Contains(j.Plugins, p.Binary.Name)
+	}
+	return slices.ContainsFunc(p.Description.Chains, func(n sdk.ChainNeed) bool { return !n.Offline })
 }
 
 func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.ChainNeed, now time.Time) ([]Work, error) {
