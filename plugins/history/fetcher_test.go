@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func fetch(t testing.TB, chain sdk.ChainID, tokens []sdk.TokenID, times ...time.
 	return s.obs
 }
 
-var end = at("2026-01-01T00:00:00Z")
+var end = at("2026-05-01T00:00:00Z")
 
 func everything(t testing.TB) map[sdk.ChainID][]sdk.Observation {
 	return map[sdk.ChainID][]sdk.Observation{
@@ -72,11 +73,16 @@ func TestEverySeriesHasAllItsRows(t *testing.T) {
 		}
 	}
 	want := map[string]int{
-		"ethereum reth exchange_rate":          954,
+		"ethereum ETH chain_height":            49,
+		"ethereum reth exchange_rate":          957,
 		"ethereum reth backing_native":         954,
 		"ethereum reth staking_native":         954,
 		"ethereum reth lst_supply_reported":    954,
-		"ethereum steth exchange_rate":         172,
+		"ethereum steth exchange_rate":         176,
+		"ethereum steth backing_native":        2,
+		"ethereum steth lst_supply":            2,
+		"ethereum steth queue_native":          1,
+		"ethereum steth queue_requests":        1,
 		"ethereum cbeth exchange_rate":         172,
 		"ethereum sfrxeth exchange_rate":       172,
 		"ethereum steth pricecurve":            172,
@@ -128,6 +134,18 @@ func TestKnownValuesAreExact(t *testing.T) {
 			"2021-10-02T08:17:33Z", "0", "", 18, 13338720, 0},
 		{"wstETH's rate is stETH's", "ethereum", "steth", sdk.ExchangeRateMetric,
 			"2023-06-21T00:00:00Z", "1129094895284106", "", 15, 17524329, 0},
+		{"stETH's rate in a block of 2022, to 27 decimals", "ethereum", "steth", sdk.ExchangeRateMetric,
+			"2022-05-18T10:09:08Z", "1071663732239299774767008133", "", 27, 14798230, 0},
+		{"rETH's rate in a report of 2022, to 27 decimals", "ethereum", "reth", sdk.ExchangeRateMetric,
+			"2022-07-07T18:10:51Z", "1030176558094566769975853933", "", 27, 15096960, 0},
+		{"the ether before Lido's report of 2023-05-18", "ethereum", "steth", sdk.BackingNative,
+			"2023-05-18T12:00:00Z", "634902664", "", 2, 0, 0},
+		{"the shares after it", "ethereum", "steth", sdk.LSTSupply,
+			"2023-05-18T12:30:00Z", "564443478", "", 2, 0, 0},
+		{"a block of known time", "ethereum", "ETH", sdk.ChainHeight,
+			"2025-12-20T14:01:35Z", "24054276", "", 0, 24054276, 0},
+		{"the block at the end of a reward interval", "ethereum", "ETH", sdk.ChainHeight,
+			"2023-12-21T05:36:11Z", "18832201", "", 0, 18832201, 0},
 		{"mSOL in epoch 412", "solana", "msol", sdk.ExchangeRateMetric,
 			"2023-02-16T20:00:00Z", "10941210906569283", "", 16, 0, 412},
 		{"JitoSOL in epoch 720 keeps the zero its source dropped", "solana", "jitosol", sdk.ExchangeRateMetric,
@@ -212,7 +230,7 @@ func TestReportsAgreeWithThemselves(t *testing.T) {
 	type report struct{ rate, backing, supply *big.Rat }
 	reports := map[int64]*report{}
 	for _, o := range fetch(t, "ethereum", []sdk.TokenID{"reth"}, end) {
-		if o.Metric == sdk.Price {
+		if !strings.HasPrefix(o.Source.Target, "reth_reports.csv ") {
 			continue
 		}
 		r := reports[o.At.Time.Unix()]
@@ -234,6 +252,32 @@ func TestReportsAgreeWithThemselves(t *testing.T) {
 		if new(big.Rat).Mul(r.rate, r.supply).Cmp(r.backing) != 0 {
 			t.Errorf("report of %s", time.Unix(ts, 0).UTC())
 		}
+	}
+}
+
+// The samples of 2022 are the reports' rates, cut off after 27 decimals.
+func TestSamplesOfTheRateAgreeWithTheReports(t *testing.T) {
+	t.Parallel()
+	reports, samples := map[uint64]sdk.Observation{}, 0
+	rates := fetch(t, "ethereum", []sdk.TokenID{"reth"}, end)
+	for _, o := range rates {
+		if o.Metric == sdk.ExchangeRateMetric && o.Divisor != nil {
+			reports[o.At.Height] = o
+		}
+	}
+	for _, o := range rates {
+		if o.Metric != sdk.ExchangeRateMetric || o.Divisor != nil {
+			continue
+		}
+		samples++
+		r := reports[o.At.Height]
+		cut := new(big.Int).Mul(r.Value, new(big.Int).Exp(big.NewInt(10), big.NewInt(27), nil))
+		if cut.Quo(cut, r.Divisor); cut.Cmp(o.Value) != 0 {
+			t.Errorf("block %d: %s, the report gives %s", o.At.Height, o.Value, cut)
+		}
+	}
+	if samples != 3 {
+		t.Errorf("%d samples", samples)
 	}
 }
 

@@ -15,12 +15,13 @@ import (
 // series says how one source becomes one file.
 type series struct {
 	file    string // chain/name.csv
-	input   string // file in the folder of sources
+	input   string // file in the folder of sources; empty where stated holds the rows
 	source  string // short name, as the rows carry it
 	licence string
 	what    string   // what the numbers are and what was done to them
 	columns []string // of the input, exactly
 	rows    func(in map[string]string, t *table) error
+	stated  []row // a few numbers that a source states in its text or tests
 }
 
 // table collects the rows of one file.
@@ -32,13 +33,13 @@ type table struct {
 // row is one line of a series; the field order is the column order. Empty
 // columns are not written.
 type row struct {
-	token, metric, time, value, divisor, height, epoch, quote, venue, quality, reason string
+	token, metric, time, refTime, value, divisor, height, epoch, quote, venue, quality, reason string
 }
 
-var columnNames = []string{"token", "metric", "time", "value", "divisor", "height", "epoch", "quote", "venue", "quality", "reason"}
+var columnNames = []string{"token", "metric", "time", "ref_time", "value", "divisor", "height", "epoch", "quote", "venue", "quality", "reason"}
 
 func (r row) cells() []string {
-	return []string{r.token, r.metric, r.time, r.value, r.divisor, r.height, r.epoch, r.quote, r.venue, r.quality, r.reason}
+	return []string{r.token, r.metric, r.time, r.refTime, r.value, r.divisor, r.height, r.epoch, r.quote, r.venue, r.quality, r.reason}
 }
 
 func (t *table) add(r row) { t.rows = append(t.rows, r) }
@@ -50,13 +51,9 @@ func recode(sources fs.FS) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	var chapters []string
 	for _, s := range all {
-		text, err := fs.ReadFile(sources, s.input)
+		text, t, err := s.load(sources)
 		if err != nil {
 			return nil, err
-		}
-		t, err := s.read(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.input, err)
 		}
 		t.tidy()
 		if files[s.file], err = s.write(t); err != nil {
@@ -68,6 +65,21 @@ func recode(sources fs.FS) (map[string][]byte, error) {
 	chapters = append(chapters, unknownChapter)
 	files["PROVENANCE.md"] = []byte(preface + strings.Join(chapters, ""))
 	return files, nil
+}
+
+func (s series) load(sources fs.FS) ([]byte, *table, error) {
+	if s.input == "" {
+		return nil, &table{rows: slices.Clone(s.stated), dropped: map[string]int{}}, nil
+	}
+	text, err := fs.ReadFile(sources, s.input)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := s.read(text)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", s.input, err)
+	}
+	return text, t, nil
 }
 
 func (s series) read(text []byte) (*table, error) {
@@ -157,7 +169,11 @@ func (s series) chapter(t *table, input, output []byte) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s\n\n%s\n\n", s.file, s.what)
 	fmt.Fprintf(&b, "- source: %s; %s\n", s.source, s.licence)
-	fmt.Fprintf(&b, "- input: `%s`, SHA-256 `%x`\n", s.input, sha256.Sum256(input))
+	if s.input == "" {
+		b.WriteString("- input: kept in `tools/recode`\n")
+	} else {
+		fmt.Fprintf(&b, "- input: `%s`, SHA-256 `%x`\n", s.input, sha256.Sum256(input))
+	}
 	fmt.Fprintf(&b, "- this file: %d rows, SHA-256 `%x`\n", len(t.rows), sha256.Sum256(output))
 	reasons := make([]string, 0, len(t.dropped))
 	for why := range t.dropped {

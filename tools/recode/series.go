@@ -3,6 +3,7 @@ package main
 import (
 	"strconv"
 	"strings"
+	"time"
 )
 
 const numbersOnly = "no licence found, so numbers only"
@@ -57,6 +58,17 @@ source does not say which hours it covers.`,
 		return firstError(err, plain(in["apr"]))
 	},
 }, {
+	file: "ethereum/reward_interval_blocks.csv", input: "rocketpool_reward_intervals.csv",
+	source: "rocket-pool/rewards-trees", licence: "Apache-2.0",
+	what: `The block Ethereum had reached at the end of each reward interval of Rocket Pool, at
+the time of the interval's last slot (1606824023 + 12 × slot). What the intervals
+paid is not taken over: no metric is for it.`,
+	columns: []string{"index", "rewardsFileVersion", "rulesetVersion", "startTime", "endTime", "consensusStartBlock", "consensusEndBlock",
+		"executionStartBlock", "executionEndBlock", "nodes", "nodeOperatorSmoothingPoolEth", "poolStakerSmoothingPoolEth", "protocolDaoRpl",
+		"smoothingPoolVoterShareEth", "totalCollateralRpl", "totalNodeWeight", "totalOracleDaoRpl", "totalPdaoShareEth", "totalProtocolDaoEth",
+		"totalSmoothingPoolEth", "totalVoterShareEth"},
+	rows: intervalBlock,
+}, blockTimes, ratesOf2022, reportOf2023, {
 	file: "solana/rates_per_epoch.csv", input: "solana_rates_per_epoch.csv",
 	source: "glitchful-dev/sol-stake-pool-apy", licence: numbersOnly,
 	what: `SOL per token, once an epoch: the price last seen in the epoch, filed at the time the
@@ -156,6 +168,14 @@ func marketPrice(in map[string]string, t *table) error {
 		quote: "ETH", venue: in["venue"], quality: "estimated", reason: "derived from the pool's balances",
 	})
 	return firstError(err, plain(in["eth_per_token"]))
+}
+
+func intervalBlock(in map[string]string, t *table) error {
+	slot, err := strconv.ParseInt(in["consensusEndBlock"], 10, 64)
+	_, blockErr := strconv.ParseUint(in["executionEndBlock"], 10, 64)
+	at := time.Unix(1_606_824_023+12*slot, 0).UTC().Format(time.RFC3339)
+	t.add(row{token: "ETH", metric: "chain_height", time: at, value: in["executionEndBlock"], height: in["executionEndBlock"]})
+	return firstError(err, blockErr)
 }
 
 func impliedPrice(columns map[string]string) func(map[string]string, *table) error {
