@@ -82,7 +82,7 @@ func TestTheDemoNeedsNoEndpoint(t *testing.T) {
 		}
 	}
 	asOf, ok := c.Query.Moment()
-	if want := time.Date(2023, 12, 15, 18, 0, 0, 0, time.UTC); !ok || !asOf.Equal(want) {
+	if want := time.Date(2023, 11, 30, 18, 0, 0, 0, time.UTC); !ok || !asOf.Equal(want) {
 		t.Errorf("as of %v (%v), want %v", asOf, ok, want)
 	}
 	for _, job := range c.Jobs {
