@@ -2,7 +2,6 @@ package sql_test
 
 import (
 	"context"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,24 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
-	"github.com/lst-pipeline/lst-pipeline/internal/store"
 	warehouse "github.com/lst-pipeline/lst-pipeline/sql"
 )
-
-// open returns an empty warehouse with the current views.
-func open(t testing.TB) *store.Store {
-	t.Helper()
-	s, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "w.duckdb"), store.Options{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
 
 func queries(t testing.TB) []query.Named {
 	t.Helper()

@@ -23,6 +23,6 @@
 -- methodology: 1
 SELECT a.underlying, t.symbol AS token, from_d AS from_day, to_d AS to_day, usd_to_d AS usd_to_day, round(change_usd, 2) AS change_usd,
        round(deposits_usd, 2) AS deposits_usd, round(fee_shares_usd, 2) AS fee_shares_usd, round(rewards_usd, 2) AS rewards_usd,
-       round(price_usd, 2) AS price_usd, round(residual_usd, 2) + 0.0 AS residual_usd, change_native, deposits_native,
-       fee_shares_native, rewards_native
+       round(price_usd, 2) AS price_usd, round(residual_usd, 2) + 0.0 AS residual_usd, round(change_native, 9) AS change_native,
+       round(deposits_native, 9) + 0 AS deposits_native, round(fee_shares_native, 9) AS fee_shares_native, round(rewards_native, 9) AS rewards_native
 FROM attribution($from, $to, kt := $known_at) a JOIN token t USING (token_id) ORDER BY 1, 2;

@@ -14,7 +14,8 @@
 -- caveat: Fee shares are taken out only where the protocol reports them.
 -- caveat: Wrapping and bridging move no supply and do not appear.
 -- methodology: 1
-SELECT t.chain_id AS chain, t.symbol AS token, f.flow_native, round(f.flow_pct, 4) AS flow_pct, f.flow_shares, f.fee_shares,
+SELECT t.chain_id AS chain, t.symbol AS token, round(f.flow_native, 9) + 0 AS flow_native, round(f.flow_pct, 4) + 0 AS flow_pct,
+       round(f.flow_shares, 9) + 0 AS flow_shares, f.fee_shares,
        f.s0 AS supply_start, f.s1 AS supply_end
 FROM net_flow($window, $as_of, kt := $known_at) f JOIN token t USING (token_id)
 WHERE f.flow_shares IS NOT NULL ORDER BY flow_pct DESC, chain, token;

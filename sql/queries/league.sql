@@ -39,7 +39,7 @@ SELECT position, chain_id AS chain, symbol AS token,
        round(100 * bench_apr, 4) AS chain_apr_pct, round(1e4 * spread, 2) AS spread_bps, round(capture, 4) AS capture,
        round(100 * take_rate_eff, 2) AS take_eff_pct, round(100 * take_rate_adv, 2) AS take_adv_pct,
        round(1e4 * premium, 2) AS premium_bps, round(exit100_bps, 2) AS exit100_bps, exit100_route,
-       tvl_native, round(tvl_usd, 2) AS tvl_usd, round(flow_pct, 3) AS flow30_pct, state,
+       round(tvl_native, 9) AS tvl_native, round(tvl_usd, 2) AS tvl_usd, round(flow_pct, 3) + 0 AS flow30_pct, state,
        round(value_age_s / 3600, 1) AS age_h, $as_of::TIMESTAMP AS as_of, $window::DOUBLE AS window_days,
        round(days_used, 2) AS days_used, updates, mark AS basis
 FROM league($window, $as_of, kt := $known_at)

@@ -1,5 +1,5 @@
 -- name: queue
--- question: How long is the exit queue of a chain, and of each protocol?
+-- question: How long is the exit queue of a chain?
 -- column: chain | text | chain id
 -- column: queued_native | native | what waits
 -- column: queue_days | days | until the last one has left, at the churn in force
@@ -11,12 +11,6 @@
 -- param: as_of | now | the moment looked at, UTC
 -- caveat: Constants come from dim_chain_param with the dates they are valid for; without them nothing is computed.
 -- methodology: 1
-WITH p AS (
-    SELECT chain_id, max(value) FILTER (param = 'exit_churn_native_per_epoch') AS churn,
-           max(value) FILTER (param = 'epoch_s') AS epoch_s, max(value) FILTER (param = 'withdrawable_delay_epochs') AS delay
-    FROM dim_chain_param
-    WHERE chain_id = $chain AND (valid_from IS NULL OR valid_from <= $as_of::TIMESTAMP) AND (valid_to IS NULL OR valid_to > $as_of::TIMESTAMP)
-    GROUP BY 1)
-SELECT chain_id AS chain, $queued::DOUBLE AS queued_native, round($queued::DOUBLE / churn * epoch_s / 86400, 2) AS queue_days,
-       round(delay * epoch_s / 3600, 2) AS then_hours, churn AS churn_per_epoch, epoch_s
-FROM p WHERE churn IS NOT NULL AND epoch_s IS NOT NULL;
+SELECT chain_id AS chain, queued_native, round(queue_days, 2) AS queue_days, round(then_hours, 2) AS then_hours,
+       churn AS churn_per_epoch, epoch_s
+FROM exit_queue($queued, $as_of) WHERE chain_id = $chain;

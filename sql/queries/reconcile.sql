@@ -26,7 +26,7 @@ o AS (
     ASOF LEFT JOIN supply_between($as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400) - max_carry(), $as_of, $known_at) s ON x.token_id = s.token_id AND x.ts >= s.ts
     ASOF LEFT JOIN rate_between($as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400) - max_carry(), $as_of, $known_at) r ON x.token_id = r.token_id AND x.ts >= r.ts
     ASOF LEFT JOIN series_between('backing_native', $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400) - max_carry(), $as_of, $known_at) b ON x.token_id = b.token_id AND x.ts >= b.ts)
-SELECT chain_id AS chain, symbol AS token, 'TVL' AS what, ts, coalesce(by_supply, by_backing) AS ours, theirs,
+SELECT chain_id AS chain, symbol AS token, 'TVL' AS what, ts, round(coalesce(by_supply, by_backing), 9) AS ours, theirs,
        round(1e4 * (theirs / nullif(coalesce(by_supply, by_backing), 0) - 1), 1) AS diff_bps,
        abs(theirs / nullif(coalesce(by_supply, by_backing), 0) - 1) > 0.01 AS flag, basis_mark(basis) AS basis
 FROM o ORDER BY abs(diff_bps) DESC NULLS LAST, chain, token, ts;

@@ -18,13 +18,13 @@
 -- caveat: A leg nobody read is unknown, unless the legs that were read make up the whole fee.
 -- caveat: Others call different sums revenue; both of ours are labelled.
 -- methodology: 1
-SELECT t.chain_id AS chain, t.symbol AS token, CASE WHEN count(gross_native) = count(*) THEN sum(gross_native) END AS gross_native,
-       sum(net_native) AS to_stakers, CASE WHEN count(to_operators) = count(*) THEN sum(to_operators) END AS to_operators,
-       CASE WHEN count(to_treasury) = count(*) THEN sum(to_treasury) END AS to_treasury,
-       CASE WHEN count(to_holders) = count(*) THEN sum(to_holders) END AS to_holders,
-       CASE WHEN count(to_insurance) = count(*) THEN sum(to_insurance) END AS to_insurance,
-       CASE WHEN count(revenue_strict) = count(*) THEN sum(revenue_strict) END AS revenue_strict,
-       CASE WHEN count(revenue_broad) = count(*) THEN sum(revenue_broad) END AS revenue_broad,
+SELECT t.chain_id AS chain, t.symbol AS token, CASE WHEN count(gross_native) = count(*) THEN round(sum(gross_native), 9) END AS gross_native,
+       round(sum(net_native), 9) AS to_stakers, CASE WHEN count(to_operators) = count(*) THEN round(sum(to_operators), 9) END AS to_operators,
+       CASE WHEN count(to_treasury) = count(*) THEN round(sum(to_treasury), 9) END AS to_treasury,
+       CASE WHEN count(to_holders) = count(*) THEN round(sum(to_holders), 9) END AS to_holders,
+       CASE WHEN count(to_insurance) = count(*) THEN round(sum(to_insurance), 9) END AS to_insurance,
+       CASE WHEN count(revenue_strict) = count(*) THEN round(sum(revenue_strict), 9) END AS revenue_strict,
+       CASE WHEN count(revenue_broad) = count(*) THEN round(sum(revenue_broad), 9) END AS revenue_broad,
        string_agg(DISTINCT fee_from, '+' ORDER BY fee_from) AS fee_from, count(*) AS updates
 FROM reward_between($as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400), $as_of, $known_at) r JOIN token t USING (token_id)
 WHERE r.supply IS NOT NULL

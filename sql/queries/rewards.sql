@@ -23,7 +23,7 @@ WITH r AS (
 SELECT t.chain_id AS chain, t.symbol AS token,
        round(CASE WHEN count(usd) = count(*) THEN sum(net_native * usd) END * 86400 / sum(secs), 2) AS net_usd_day,
        round(CASE WHEN count(usd * fee_native) = count(*) THEN sum(fee_native * usd) END * 86400 / sum(secs), 2) AS fee_usd_day,
-       sum(net_native) * 86400 / sum(secs) AS net_native_day,
+       round(sum(net_native) * 86400 / sum(secs), 9) AS net_native_day,
        round(1e4 * sum(net_native) * year_s() / sum(supply * prev_rate * secs), 2) AS net_bps_yr,
        round(1e4 * CASE WHEN count(fee_native) = count(*) THEN sum(fee_native) END * year_s() / sum(supply * prev_rate * secs), 2) AS fee_bps_yr,
        round(sum(secs) / 86400, 2) AS days_covered, string_agg(DISTINCT fee_from, '+' ORDER BY fee_from) AS fee_from

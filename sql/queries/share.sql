@@ -14,7 +14,7 @@
 -- caveat: The denominator holds only tokens this warehouse reads, not all stake of the chain.
 -- caveat: left_out tokens make shares and index too high.
 -- methodology: 1
-SELECT s.underlying, s.d AS day, t.symbol AS token, s.tvl_native, round(100 * s.share_of, 3) AS share_pct,
+SELECT s.underlying, s.d AS day, t.symbol AS token, round(s.tvl_native, 9) AS tvl_native, round(100 * s.share_of, 3) AS share_pct,
        round(c.hhi, 1) AS hhi, s.population, s.left_out, s.denominator
 FROM market_share(date_trunc('day', $as_of::TIMESTAMP), $as_of, kt := $known_at) s
 JOIN concentration(date_trunc('day', $as_of::TIMESTAMP), $as_of, kt := $known_at) c ON c.underlying = s.underlying AND c.d = s.d

@@ -16,7 +16,8 @@
 -- methodology: 1
 SELECT t.chain_id AS chain, t.symbol AS token, round(100 * k.take_rate_eff, 4) AS effective_pct,
        round(100 * k.take_rate_adv, 4) AS advertised_pct, round(100 * (k.take_rate_eff - k.take_rate_adv), 4) AS diff_pp,
-       round(100 * k.take_rate_vs_bench, 2) AS vs_chain_pct, k.net_native, k.fee_native, k.updates
+       round(100 * k.take_rate_vs_bench, 2) AS vs_chain_pct, round(k.net_native, 9) AS net_native,
+       round(k.fee_native, 9) AS fee_native, k.updates
 FROM take_rate($window, $as_of, kt := $known_at) k JOIN token t USING (token_id)
 WHERE t.is_counted AND (k.take_rate_eff IS NOT NULL OR k.take_rate_adv IS NOT NULL OR k.take_rate_vs_bench IS NOT NULL)
 ORDER BY chain, token;

@@ -15,6 +15,6 @@
 -- param: token | all | one token id, or all
 -- caveat: A level older than the token allows is unknown, not carried on.
 -- methodology: 1
-SELECT x.d AS day, x.chain_id AS chain, t.symbol AS token, x.rate, x.supply, x.tvl_native, x.usd, round(x.tvl_usd, 2) AS tvl_usd, basis_mark(x.basis) AS basis
+SELECT x.d AS day, x.chain_id AS chain, t.symbol AS token, x.rate, x.supply, round(x.tvl_native, 9) AS tvl_native, x.usd, round(x.tvl_usd, 2) AS tvl_usd, basis_mark(x.basis) AS basis
 FROM daily(date_trunc('day', $from::TIMESTAMP), $to, kt := $known_at) x JOIN token t USING (token_id)
 WHERE $token = 'all' OR t.token_id = $token ORDER BY day, chain, token;
