@@ -39,9 +39,10 @@ type child struct {
 	done chan struct{} // closed when the process and its group are gone
 
 	mu     sync.Mutex
-	pid    int  // 0 before the start
-	asked  bool // to end
-	killed bool // by us
+	pid    int    // 0 before the start
+	asked  bool   // to end
+	killed bool   // by us
+	why    string // we killed it, if there is more to say than that
 	gone   bool
 	state  *os.ProcessState // nil before the end
 }
@@ -109,6 +110,23 @@ func (c *child) kill() {
 	}
 }
 
+// killBecause is kill with a reason for people.
+func (c *child) killBecause(why string) {
+	c.mu.Lock()
+	if !c.gone && !c.asked {
+		c.why = why
+	}
+	c.mu.Unlock()
+	c.kill()
+}
+
+// crashed reports that the process has ended without having been asked to.
+func (c *child) crashed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gone && !c.asked
+}
+
 // asking notes that the process is about to be asked to end.
 func (c *child) asking() {
 	c.mu.Lock()
@@ -129,6 +147,8 @@ func (c *child) reason() string {
 		return "stopped by the host"
 	case !ok || !status.Signaled():
 		return c.state.String() // "exit status 3"
+	case c.killed && status.Signal() == syscall.SIGKILL && c.why != "":
+		return "killed by the host: " + c.why
 	case c.killed && status.Signal() == syscall.SIGKILL:
 		return "killed by the host"
 	}

@@ -35,6 +35,9 @@ type Options struct {
 	// PassEnv names variables of the host's environment that plugins may see.
 	// Default: none.
 	PassEnv []string
+	// MaxRSS is the resident memory in bytes from which a plugin is killed; on
+	// Linux only. Default: no cap.
+	MaxRSS int64
 }
 
 func (o Options) withDefaults() Options {
@@ -57,13 +60,14 @@ type Host struct {
 	mu        sync.Mutex
 	dir       *runDir // made at the first start
 	processes map[*Process]struct{}
+	used      map[string]*usage // by plugin
 	closed    bool
 }
 
 // New makes a host. It touches nothing until the first Start, which sweeps the
 // run directory of what killed hosts left there.
 func New(opts Options) *Host {
-	return &Host{opts: opts.withDefaults(), processes: map[*Process]struct{}{}}
+	return &Host{opts: opts.withDefaults(), processes: map[*Process]struct{}{}, used: map[string]*usage{}}
 }
 
 // Close stops all plugins, each within the bounds of Process.Stop, and removes
@@ -101,6 +105,10 @@ func (h *Host) register(p *Process) (string, error) {
 		h.dir = dir
 	}
 	h.processes[p] = struct{}{}
+	if h.used[p.binary.Name] == nil {
+		h.used[p.binary.Name] = &usage{}
+	}
+	h.used[p.binary.Name].starts++
 	return h.dir.path, nil
 }
 
@@ -108,6 +116,9 @@ func (h *Host) forget(p *Process) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.processes, p)
+	if p.child != nil && p.child.crashed() {
+		h.used[p.binary.Name].crashes++
+	}
 }
 
 var errHostClosed = errors.New("the host is closed")

@@ -71,6 +71,9 @@ func (h *Host) Start(ctx context.Context, b Binary) (*Process, error) {
 		p.Stop()
 		return nil, err
 	}
+	if h.opts.MaxRSS > 0 {
+		go p.watchMemory(h.opts.MaxRSS)
+	}
 	return p, nil
 }
 

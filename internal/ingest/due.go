@@ -66,7 +66,7 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 	if len(newest) > 0 {
 		last = newest[0].Tick
 	}
-	plan := MakePlan(job.Schedule, Policy{CatchUp: job.CatchUp, Max: job.Max, ReadsPast: need.ReadsPast}, last, now)
+	plan := MakePlan(job.Schedule, Policy{CatchUp: job.CatchUp, Max: job.Max, ReadsPast: need.ReadsPast}, last, now.Add(-job.Delay))
 	if err := r.close(ctx, series, plan.Closed, now); err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 	if err != nil {
 		return nil, err
 	}
-	current := job.Schedule.Last(now)
+	current := job.Schedule.Last(now.Add(-job.Delay))
 	var ticks []time.Time
 	var lost []Verdict
 	for _, t := range open {

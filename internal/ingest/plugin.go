@@ -78,7 +78,16 @@ func (p *Plugin) take(ctx context.Context, h *host.Host) (*host.Process, error) 
 	return h.Start(ctx, p.Binary)
 }
 
-func (p *Plugin) emits(metric sdk.MetricID) bool {
+// Stop ends the process of the discovery if no work has taken it yet.
+func (p *Plugin) Stop() {
+	if p.process != nil {
+		p.process.Stop()
+		p.process = nil
+	}
+}
+
+// Emits reports whether the plugin says that it reads the metric.
+func (p *Plugin) Emits(metric sdk.MetricID) bool {
 	return slices.Contains(p.Description.Metrics, metric)
 }
 

@@ -30,6 +30,8 @@ type Job struct {
 	Tokens  []sdk.TokenID
 	Options map[string]map[string]string // by plugin
 	Timeout time.Duration                // of one Fetch
+	// Delay is how long after its moment a tick becomes due (the job's jitter).
+	Delay time.Duration
 }
 
 // Work is a group of ticks of one series that one Fetch can read.
@@ -199,7 +201,7 @@ func phases(plugins []*Plugin, work []Work) [][]lane {
 			continue
 		}
 		l := lane{p, mine}
-		if p.emits(sdk.Price) {
+		if p.Emits(sdk.Price) {
 			priced = append(priced, l)
 		} else {
 			rest = append(rest, l)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -136,6 +137,11 @@ func (fetcher) Fetch(ctx context.Context, req sdk.Request, sink sdk.Sink) error 
 		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case "hang": // ignores its context
 		select {}
+	case "leak": // takes memory until it is stopped
+		for {
+			leaked = append(leaked, bytes.Repeat([]byte{1}, 8<<20))
+			time.Sleep(10 * time.Millisecond)
+		}
 	case "obey":
 		<-ctx.Done()
 		return ctx.Err()
@@ -209,6 +215,8 @@ func hold(fifo string) {
 }
 
 var held []*os.File
+
+var leaked [][]byte
 
 // stopSelf does not return: the kernel stops all threads, but not at once.
 func stopSelf() {

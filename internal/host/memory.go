@@ -1,0 +1,71 @@
+package host
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// rssEvery is how often the memory of a plugin is looked at. A plugin may pass its
+// cap between two looks; the limit of the service or container bounds that.
+const rssEvery = 500 * time.Millisecond
+
+// watchMemory ends the process when it takes more resident memory than limit
+// bytes. It returns when the process has ended.
+func (p *Process) watchMemory(limit int64) {
+	look := time.NewTicker(rssEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-p.child.done:
+			return
+		case <-look.C:
+		}
+		if used, err := p.RSS(); err == nil && used > limit {
+			p.child.killBecause(fmt.Sprintf("it took %d MiB of memory, its cap (plugins.max_rss) is %d MiB", used>>20, limit>>20))
+			return
+		}
+	}
+}
+
+// Usage is what one plugin has cost since the host began.
+type Usage struct {
+	Plugin string
+	// Running is how many processes it has now and RSS their resident memory in
+	// bytes, as far as the system tells.
+	Running int
+	RSS     int64
+	// Starts counts processes; Crashes those that ended without being asked to, by
+	// themselves or because the host had to kill them.
+	Starts, Crashes uint64
+}
+
+// usage counts what has ended.
+type usage struct{ starts, crashes uint64 }
+
+// Usage tells what each plugin that was ever started costs, by name.
+func (h *Host) Usage() []Usage {
+	h.mu.Lock()
+	running := slices.Collect(maps.Keys(h.processes))
+	all := map[string]*Usage{}
+	for name, u := range h.used {
+		all[name] = &Usage{Plugin: name, Starts: u.starts, Crashes: u.crashes}
+	}
+	h.mu.Unlock()
+	for _, p := range running {
+		if p.child == nil || p.Exited() {
+			continue
+		}
+		u := all[p.binary.Name]
+		u.Running++
+		if rss, err := p.RSS(); err == nil {
+			u.RSS += rss
+		}
+	}
+	list := make([]Usage, 0, len(all))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, *all[name])
+	}
+	return list
+}
