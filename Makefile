@@ -76,10 +76,12 @@ fmt: ## Format the Go code and the protobuf contract
 	gofmt -w $$(git ls-files -co --exclude-standard '*.go')
 	$(if $(BUF),$(BUF) format -w)
 
-generate: tools ## Regenerate the code of the protobuf contract
+generate: tools ## Regenerate the code of the protobuf contract and docs/metrics.md
 	$(if $(BUF),,$(error buf is not installed; install npm, then run make tools))
 	$(call step,buf generate)
 	$(BUF) generate
+	$(call step,docs/metrics.md)
+	$(GO) run ./tools/gendocs docs/metrics.md
 
 pure: ## Prove that the sdk, the plugins and the transforms need no C compiler
 	$(call step,building without cgo)
