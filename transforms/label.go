@@ -138,30 +138,34 @@ func (b *batch) jumped(f MetricFact, prev Last) string {
 	if bound == nil || new(big.Rat).Abs(change).Cmp(bound) <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s %s by %s from %s (%s) to %s; more than %s within %d days is suspect",
+	return fmt.Sprintf("%s %s by %s from %s (%s) to %s, and more than %s within %d days is suspect",
 		f.Metric, way, percent(change), decimal(prev.Value), stamp(prev.TS), decimal(f.Value),
 		percent(bound), int(b.in.Settings.JumpWindow.Hours()/24))
 }
 
 // judgeIdentity compares supply × rate with backing, the best single test of a
-// reading. Where a protocol fixes its rate by report (rETH), the supply the report
-// counted goes with it, not today's.
+// reading. Where a protocol fixes its rate by report, its backing may go with the
+// supply the report counted (rETH) or with today's (stSOL), so either may agree.
 func judgeIdentity(b *batch) {
 	for _, m := range b.moments() {
-		backing, rate, supply := m[sdk.BackingNative], m[sdk.ExchangeRateMetric], m[sdk.LSTSupplyReported]
-		if supply == nil {
-			supply = m[sdk.LSTSupply]
+		backing, rate := m[sdk.BackingNative], m[sdk.ExchangeRateMetric]
+		var supply *MetricFact
+		var product, off *big.Rat
+		for _, s := range []*MetricFact{m[sdk.LSTSupplyReported], m[sdk.LSTSupply]} {
+			if !known(backing, rate, s) || backing.Value.Sign() == 0 {
+				continue
+			}
+			p := new(big.Rat).Mul(s.Value, rate.Value)
+			d := new(big.Rat).Sub(p, backing.Value)
+			d.Quo(d, backing.Value)
+			if off == nil || new(big.Rat).Abs(d).Cmp(new(big.Rat).Abs(off)) < 0 {
+				supply, product, off = s, p, d
+			}
 		}
-		if !known(backing, rate, supply) || backing.Value.Sign() == 0 {
+		if off == nil || new(big.Rat).Abs(off).Cmp(b.in.Settings.IdentityTolerance) <= 0 {
 			continue
 		}
-		product := new(big.Rat).Mul(supply.Value, rate.Value)
-		off := new(big.Rat).Sub(product, backing.Value)
-		off.Quo(off, backing.Value)
-		if new(big.Rat).Abs(off).Cmp(b.in.Settings.IdentityTolerance) <= 0 {
-			continue
-		}
-		why := fmt.Sprintf("%s %s × exchange_rate %s = %s, but backing_native is %s (%s off; tolerance %s)",
+		why := fmt.Sprintf("%s %s × exchange_rate %s = %s, but backing_native is %s (%s off, tolerance %s)",
 			supply.Metric, decimal(supply.Value), decimal(rate.Value), decimal(product), decimal(backing.Value),
 			percent(off), percent(b.in.Settings.IdentityTolerance))
 		for _, f := range []*MetricFact{backing, rate, supply} {
