@@ -2,9 +2,12 @@ package main
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lst-pipeline/lst-pipeline/config"
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
 	warehouse "github.com/lst-pipeline/lst-pipeline/sql"
 )
@@ -42,20 +45,8 @@ func newStatus(a *app) *cobra.Command {
 			if err := query.Render(a.stdout, res, a.output); err != nil {
 				return err
 			}
-			required := map[string]bool{}
-			for _, j := range cfg.Jobs {
-				required[j.Name] = j.Required
-			}
-			bad := 0
-			job, state := columnIndex(res, "job"), columnIndex(res, "state")
-			for _, row := range res.Rows {
-				name, _ := row[job].(string)
-				if s, _ := row[state].(string); required[name] && s != "have" && s != "ok" {
-					bad++
-				}
-			}
-			if bad > 0 {
-				return withCode(exitIncomplete, fmt.Errorf("%d required series are not in order; `pipeline run` tries them again", bad))
+			if bad := notInOrder(cfg, res, queryDefaults(cfg).AsOf); len(bad) > 0 {
+				return withCode(exitIncomplete, fmt.Errorf("not in order; `pipeline run` reads what can still be read:\n  %s", strings.Join(bad, "\n  ")))
 			}
 			return nil
 		},
@@ -64,11 +55,42 @@ func newStatus(a *app) *cobra.Command {
 	return cmd
 }
 
-func columnIndex(r *query.Result, name string) int {
-	for i, c := range r.Columns {
-		if c.Name == name {
-			return i
+// notInOrder says, a line each, which series of required jobs have failed or open
+// ticks or are stale, and which required jobs have no series at all. res is the
+// answer of the query coverage at now.
+func notInOrder(cfg *config.Config, res *query.Result, now time.Time) (bad []string) {
+	at := map[string]int{}
+	for i, c := range res.Columns {
+		at[c.Name] = i
+	}
+	for _, j := range cfg.Jobs {
+		ticks, err := j.Ticks()
+		if !j.Required || j.Schedule == "" || err != nil {
+			continue
+		}
+		// The newest tick may still be under way; the one before it may not.
+		owed := ticks.Last(ticks.Last(now).Add(-1))
+		found := false
+		for _, row := range res.Rows {
+			if row[at["job"]] != j.Name {
+				continue
+			}
+			found = true
+			series := fmt.Sprintf("%s: %v on %v", j.Name, row[at["plugin"]], row[at["chain"]])
+			failed, open := row[at["failed"]].(int64), row[at["open_ticks"]].(int64)
+			newest, have := row[at["newest_have"]].(time.Time)
+			switch {
+			case failed > 0 || open > 0:
+				bad = append(bad, fmt.Sprintf("%s: %d ticks failed, %d open", series, failed, open))
+			case !have:
+				bad = append(bad, series+": no complete tick")
+			case newest.Before(owed):
+				bad = append(bad, fmt.Sprintf("%s: stale, the newest complete tick is of %s", series, newest.Format(time.RFC3339)))
+			}
+		}
+		if !found {
+			bad = append(bad, j.Name+": never read")
 		}
 	}
-	return -1
+	return bad
 }

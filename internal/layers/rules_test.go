@@ -41,6 +41,8 @@ var arrows = []arrow{
 	{"internal/report", with("internal/query", "internal/ingest", "internal/store")},
 	{"internal/serve", with("internal/query", "internal/ingest", "internal/gateway", "internal/host", "internal/store")},
 	{"internal/evmtest", []string{"sdk/..."}},
+	{"internal/chaintest", []string{"sdk/...", "plugins/..."}}, // encodes accounts as the plugins decode them
+	{"internal/e2e", nil}, // tests only
 	{"internal/layers", nil},
 	{"deploy", nil}, // tests only
 	{"cmd/...", []string{"..."}},
