@@ -59,6 +59,14 @@ type Plugins struct {
 	// Dir is never empty after Load: it defaults to the folder plugins beside the
 	// running executable.
 	Dir string `json:"dir"`
+	// MaxRSS is the resident memory from which a plugin is killed; see MaxRSSBytes.
+	MaxRSS string `json:"max_rss"`
+}
+
+// MaxRSSBytes is MaxRSS in bytes.
+func (p Plugins) MaxRSSBytes() int64 {
+	n, _ := parseSize(p.MaxRSS) // checked by the schema
+	return n
 }
 
 // The kinds of chain.

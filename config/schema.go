@@ -77,6 +77,7 @@ var formats = map[string]func(string) error{
 		}
 		return nil
 	},
+	"size": func(s string) error { _, err := parseSize(s); return err },
 	"listen-address": func(s string) error {
 		_, port, err := net.SplitHostPort(s)
 		if err == nil {
