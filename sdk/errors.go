@@ -25,6 +25,9 @@ const (
 	KindConfig Kind = "config"
 	// KindUnrecoverable means the value can never be read again.
 	KindUnrecoverable Kind = "unrecoverable"
+	// KindDisagreement means two endpoints contradict each other about one block.
+	// Only the host's gateway finds that out.
+	KindDisagreement Kind = "disagreement"
 	// KindInternal is everything else, a defect of the plugin included.
 	KindInternal Kind = "internal"
 )

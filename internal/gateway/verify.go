@@ -10,7 +10,7 @@ import (
 )
 
 // KindDisagreement is the class of an answer that a second endpoint contradicts.
-const KindDisagreement sdk.Kind = "disagreement"
+const KindDisagreement = sdk.KindDisagreement
 
 // ErrDisagreement is wrapped by every such error.
 var ErrDisagreement = errors.New("two endpoints disagree")

@@ -54,7 +54,7 @@ func FromProgress(m *pluginv1.Progress) (done, total int) {
 
 var kinds = []sdk.Kind{
 	sdk.KindTransient, sdk.KindLayout, sdk.KindIdentity, sdk.KindNoData,
-	sdk.KindConfig, sdk.KindUnrecoverable, sdk.KindInternal,
+	sdk.KindConfig, sdk.KindUnrecoverable, sdk.KindDisagreement, sdk.KindInternal,
 }
 
 // FromKind reads an error's kind; one this version does not know is
