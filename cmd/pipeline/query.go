@@ -11,6 +11,7 @@ import (
 
 	"github.com/lst-pipeline/lst-pipeline/config"
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
+	"github.com/lst-pipeline/lst-pipeline/internal/report"
 	warehouse "github.com/lst-pipeline/lst-pipeline/sql"
 )
 
@@ -102,10 +103,10 @@ func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, giv
 	if err != nil {
 		return err
 	}
-	if err = query.Render(a.stdout, res, a.output); err != nil {
-		return err
+	if name == "league" && a.output == "table" {
+		return report.LeagueTable(a.stdout, res, a.textOptions(0).Width)
 	}
-	return err
+	return query.Render(a.stdout, res, a.output)
 }
 
 // withDefaults adds the configuration's parameters that the query takes and that

@@ -1,0 +1,228 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/query"
+)
+
+// Widths a text report can have.
+const (
+	MinWidth     = 80
+	DefaultWidth = 100
+	MaxWidth     = 160
+)
+
+// league is the answer of the query of that name in the order of a reader: by
+// chain, the chain's own rate first, then by rank, then what has no rank.
+type league struct {
+	chains  []chainLeague
+	unread  int // tokens never observed, left out
+	ranking bool
+}
+
+type chainLeague struct {
+	chain string
+	rows  []row
+}
+
+func newLeague(res *query.Result) league {
+	var l league
+	for _, r := range rows(res) {
+		if _, seen := r.number("age_h"); !seen {
+			l.unread++
+			continue
+		}
+		chain := r.textOr("chain", unknown)
+		i := slices.IndexFunc(l.chains, func(c chainLeague) bool { return c.chain == chain })
+		if i < 0 {
+			i = len(l.chains)
+			l.chains = append(l.chains, chainLeague{chain: chain})
+		}
+		l.chains[i].rows = append(l.chains[i].rows, r)
+	}
+	slices.SortStableFunc(l.chains, func(a, b chainLeague) int { return strings.Compare(a.chain, b.chain) })
+	for _, c := range l.chains {
+		slices.SortStableFunc(c.rows, func(a, b row) int { return tier(a) - tier(b) })
+	}
+	return l
+}
+
+// tier puts the benchmark first and what is withheld last; inside a tier the
+// order of the query stays.
+func tier(r row) int {
+	switch {
+	case r.textOr("state", "") == "bench":
+		return 0
+	case isRanked(r):
+		return 1
+	case !isWithheld(r):
+		return 2
+	}
+	return 3
+}
+
+func isRanked(r row) bool {
+	_, ok := r.number("position")
+	return ok
+}
+
+// isWithheld reports whether the state keeps the yield from being shown.
+func isWithheld(r row) bool {
+	s := r.textOr("state", "stale")
+	return s != "fresh" && s != "restated" && s != "bench"
+}
+
+// A textColumn of the terminal report. Low priorities go first when it is narrow.
+type textColumn struct {
+	head     string
+	left     bool
+	priority int
+	cell     func(row) string
+}
+
+var leagueColumns = []textColumn{
+	{"chain", true, 9, func(r row) string { return r.textOr("chain", unknown) }},
+	{"token", true, 9, func(r row) string { return r.textOr("token", unknown) }},
+	{"net APR", false, 9, figure("apr_pct", percent)},
+	{"7d", false, 1, figure("apr_7d_pct", percent)},
+	{"30d", false, 1, figure("apr_30d_pct", percent)},
+	{"365d", false, 2, figure("apr_365d_pct", percent)},
+	{"chain's", false, 5, figure("chain_apr_pct", percent)},
+	{"spread", false, 7, figure("spread_bps", signedBps)},
+	{"capture", false, 9, figure("capture", times)},
+	{"take eff/adv", false, 6, takeRates},
+	{"prem", false, 7, figure("premium_bps", signedBps)},
+	{"exit100", false, 6, exitOf},
+	{"TVL", false, 8, figure("tvl_native", amount)},
+	{"USD", false, 3, figure("tvl_usd", dollars)},
+	{"30d flow", false, 4, figure("flow30_pct", signedPercent)},
+	{"", true, 9, func(r row) string { return r.textOr("basis", " ") }},
+	{"state", true, 9, stateOf},
+}
+
+func figure(column string, format func(float64, bool) string) func(row) string {
+	return func(r row) string { return format(r.number(column)) }
+}
+
+func takeRates(r row) string {
+	eff, effOK := r.number("take_eff_pct")
+	adv, advOK := r.number("take_adv_pct")
+	if !effOK && !advOK {
+		return unknown
+	}
+	return strings.TrimSuffix(share(eff, effOK), "%") + "/" + share(adv, advOK)
+}
+
+// exitOf is the cheapest cost of leaving with 100 units and the route's letter.
+func exitOf(r row) string {
+	v, ok := r.number("exit100_bps")
+	if !ok {
+		return unknown
+	}
+	return bps(v, ok) + " " + string([]rune(r.textOr("exit100_route", "?"))[:1])
+}
+
+// stateOf is the state word with the age of the value, and the days really
+// covered where they are not those asked for.
+func stateOf(r row) string {
+	s := r.textOr("state", unknown)
+	if h, ok := r.number("age_h"); ok {
+		s += " " + age(h, true)
+	}
+	used, ok1 := r.number("days_used")
+	asked, ok2 := r.number("window_days")
+	if _, shown := r.number("apr_pct"); shown && ok1 && ok2 && math.Abs(used-asked) > 0.2*asked {
+		s += fmt.Sprintf(" (over %.0fd)", used)
+	}
+	return s
+}
+
+// LeagueTable writes the answer of the query league for a terminal of width
+// columns: grouped by chain, the chain's own rate first, unknown as —. Tokens that
+// were never read are left out and counted in one line. Columns that do not fit
+// are left out, the least needed first.
+func LeagueTable(w io.Writer, res *query.Result, width int) error {
+	return leagueTable(w, newLeague(res), TextOptions{Width: width})
+}
+
+func leagueTable(w io.Writer, l league, o TextOptions) error {
+	var lines [][]string
+	var kinds []int // tier of each line
+	for _, c := range l.chains {
+		for _, r := range c.rows {
+			line := make([]string, len(leagueColumns))
+			for i, col := range leagueColumns {
+				line[i] = col.cell(r)
+			}
+			lines, kinds = append(lines, line), append(kinds, tier(r))
+		}
+	}
+	out := &painter{color: o.Color}
+	if len(lines) > 0 {
+		shown, widths := fit(leagueColumns, lines, o.width())
+		head := make([]string, len(leagueColumns))
+		for i, c := range leagueColumns {
+			head[i] = c.head
+		}
+		out.line(bold, joinCells(head, shown, widths))
+		for i, line := range lines {
+			style := plain
+			switch {
+			case kinds[i] == 0:
+				style = bold
+			case kinds[i] == 3:
+				style = dim
+			}
+			out.line(style, joinCells(line, shown, widths))
+		}
+	}
+	if l.unread > 0 {
+		out.line(dim, fmt.Sprintf("%s never read here and left out", plural(l.unread, "token was", "tokens were")))
+	}
+	return out.flush(w)
+}
+
+// fit picks the columns that fit into width: all, or without the least needed.
+func fit(columns []textColumn, lines [][]string, width int) (shown []int, widths []int) {
+	widths = make([]int, len(columns))
+	for i, c := range columns {
+		widths[i] = runes(c.head)
+		for _, line := range lines {
+			widths[i] = max(widths[i], runes(line[i]))
+		}
+		shown = append(shown, i)
+	}
+	total := func() int {
+		sum := 2 * (len(shown) - 1)
+		for _, i := range shown {
+			sum += widths[i]
+		}
+		return sum
+	}
+	for total() > width {
+		least := slices.MinFunc(shown, func(a, b int) int { return columns[a].priority - columns[b].priority })
+		if columns[least].priority == 9 {
+			break
+		}
+		shown = slices.DeleteFunc(shown, func(i int) bool { return i == least })
+	}
+	return shown, widths
+}
+
+func joinCells(cells []string, shown, widths []int) string {
+	parts := make([]string, len(shown))
+	for n, i := range shown {
+		pad := strings.Repeat(" ", widths[i]-runes(cells[i]))
+		if leagueColumns[i].left {
+			parts[n] = cells[i] + pad
+		} else {
+			parts[n] = pad + cells[i]
+		}
+	}
+	return strings.TrimRight(strings.Join(parts, "  "), " ")
+}
