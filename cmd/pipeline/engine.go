@@ -30,7 +30,7 @@ type engine struct {
 type engineOptions struct {
 	command        string // run | serve | backfill | demo
 	record, replay string // folders
-	plugins        []string
+	plugins        []string // that must be there; others are started too
 }
 
 // openEngine opens the warehouse, starts the plugins and registers what they are.
@@ -44,6 +44,11 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 	for _, line := range cfg.LeftOut {
 		e.log.Warn(line)
 	}
+	// What is wrong with the plugin folder is told before anything is written.
+	if e.plugins, err = ingest.Find(cfg.Plugins.Dir, nil); err != nil {
+		return nil, err
+	}
+	e.plugins = ingest.Expect(e.plugins, cfg.Plugins.Dir, opt.plugins)
 	if e.store, err = store.Open(ctx, cfg.Database, store.Options{Command: "pipeline " + opt.command}); err != nil {
 		return nil, err
 	}
@@ -56,7 +61,7 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 		return nil, withCode(exitUsage, err)
 	}
 	e.host = host.New(host.Options{Logger: e.log})
-	if e.plugins, err = ingest.Discover(ctx, e.host, cfg.Plugins.Dir, opt.plugins); err != nil {
+	if err = ingest.Start(ctx, e.host, e.plugins); err != nil {
 		return nil, err
 	}
 	e.runner = &ingest.Runner{

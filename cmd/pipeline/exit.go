@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
+	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
 // Exit codes of pipeline. They are part of its interface (README, docs/cli.md).
@@ -45,6 +46,8 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.Is(err, store.ErrHeld):
 		return exitHeld
+	case sdk.KindOf(err) == sdk.KindConfig:
+		return exitUsage
 	}
 	return exitFailure
 }

@@ -35,7 +35,7 @@ func newPlugin(a *app) *cobra.Command {
 			for _, p := range plugins {
 				if p.Err != nil {
 					broken++
-					res.Rows = append(res.Rows, []any{p.Binary.Name, nil, nil, nil, nil, p.Binary.SHA256[:12], p.Err.Error()})
+					res.Rows = append(res.Rows, []any{p.Binary.Name, nil, nil, nil, nil, short(p.Binary.SHA256), p.Err.Error()})
 					continue
 				}
 				var tokens, chains []string
@@ -46,14 +46,14 @@ func newPlugin(a *app) *cobra.Command {
 					chains = append(chains, string(c.Chain))
 				}
 				res.Rows = append(res.Rows, []any{
-					p.Binary.Name, p.Description.Version, strings.Join(tokens, " "), strings.Join(chains, " "), p.Description.Summary, p.Binary.SHA256[:12], nil,
+					p.Binary.Name, p.Description.Version, strings.Join(tokens, " "), strings.Join(chains, " "), p.Description.Summary, short(p.Binary.SHA256), nil,
 				})
 			}
 			if err := query.Render(a.stdout, res, a.output); err != nil {
 				return err
 			}
 			if broken > 0 {
-				return withCode(exitIncomplete, fmt.Errorf("%d plugins cannot be used", broken))
+				return withCode(exitIncomplete, fmt.Errorf("%d of %d plugins cannot be used", broken, len(plugins)))
 			}
 			return nil
 		},
@@ -78,6 +78,14 @@ func newPlugin(a *app) *cobra.Command {
 	}
 	cmd.AddCommand(list, describe)
 	return cmd
+}
+
+// short is the start of a checksum; NULL for a file that was never read.
+func short(sum string) any {
+	if sum == "" {
+		return nil
+	}
+	return sum[:12]
 }
 
 // describe starts the plugins only to ask what they are.

@@ -36,6 +36,9 @@ run that was killed is completed by the next one.`,
 				return err
 			}
 			opt.command = "run"
+			for _, j := range planned {
+				opt.plugins = append(opt.plugins, j.Plugins...)
+			}
 			e, err := a.openEngine(cmd.Context(), cfg, opt)
 			if err != nil {
 				return err

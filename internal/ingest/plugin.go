@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -22,27 +23,65 @@ type Plugin struct {
 	process *host.Process
 }
 
-// Discover starts every plugin of dir (or only the named ones) side by side and
-// asks each for its description. A plugin that cannot be used is in the list with
-// its error; the error returned is about the folder itself or a name not found.
-func Discover(ctx context.Context, h *host.Host, dir string, names []string) ([]*Plugin, error) {
+// Find lists the plugins of dir, or only the named ones. A plugin that cannot be
+// used (it is not there, anybody may change it) is in the list with its error; the
+// error returned is about the folder itself.
+func Find(dir string, names []string) ([]*Plugin, error) {
 	binaries, err := host.Find(dir)
+	var plugins []*Plugin
+	for _, b := range binaries {
+		plugins = append(plugins, &Plugin{Binary: b})
+	}
+	var several interface{ Unwrap() []error }
+	switch {
+	case err == nil:
+	case errors.As(err, &several):
+		for _, e := range several.Unwrap() {
+			bad, ok := errors.AsType[*host.Error](e)
+			if !ok {
+				return nil, err
+			}
+			plugins = append(plugins, &Plugin{Binary: host.Binary{Name: bad.Plugin}, Err: e})
+		}
+	default:
+		return nil, err
+	}
+	if len(names) > 0 {
+		plugins = slices.DeleteFunc(plugins, func(p *Plugin) bool { return !slices.Contains(names, p.Binary.Name) })
+	}
+	return Expect(plugins, dir, names), nil
+}
+
+// Expect adds to the list, each with its error, the named plugins that are not in
+// it.
+func Expect(plugins []*Plugin, dir string, names []string) []*Plugin {
+	for _, n := range names {
+		if !slices.ContainsFunc(plugins, func(p *Plugin) bool { return p.Binary.Name == n }) {
+			plugins = append(plugins, &Plugin{Binary: host.Binary{Name: n},
+				Err: sdk.Errorf(sdk.KindConfig, "plugin %q is not in %s: build it (make build), or correct the name in the configuration", n, dir)})
+		}
+	}
+	return plugins
+}
+
+// Discover is Find and Start.
+func Discover(ctx context.Context, h *host.Host, dir string, names []string) ([]*Plugin, error) {
+	plugins, err := Find(dir, names)
 	if err != nil {
 		return nil, err
 	}
-	var plugins []*Plugin
-	for _, b := range binaries {
-		if len(names) == 0 || slices.Contains(names, b.Name) {
-			plugins = append(plugins, &Plugin{Binary: b})
-		}
-	}
-	for _, n := range names {
-		if !slices.ContainsFunc(plugins, func(p *Plugin) bool { return p.Binary.Name == n }) {
-			return nil, sdk.Errorf(sdk.KindConfig, "plugin %q is not in %s: build it (make build) or correct the name in the configuration", n, dir)
-		}
-	}
+	return plugins, Start(ctx, h, plugins)
+}
+
+// Start starts the plugins that Find found side by side and asks each for its
+// description. What goes wrong with one is its error; the error returned is the
+// context's.
+func Start(ctx context.Context, h *host.Host, plugins []*Plugin) error {
 	var wait sync.WaitGroup
 	for _, p := range plugins {
+		if p.Err != nil {
+			continue
+		}
 		wait.Go(func() {
 			p.process, p.Err = h.Start(ctx, p.Binary)
 			if p.Err == nil {
@@ -51,7 +90,7 @@ func Discover(ctx context.Context, h *host.Host, dir string, names []string) ([]
 		})
 	}
 	wait.Wait()
-	return plugins, ctx.Err()
+	return ctx.Err()
 }
 
 // Register writes what the plugins say about themselves into the dimensions.
