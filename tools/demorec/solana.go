@@ -121,11 +121,11 @@ func solanaMoments(files fs.FS, licences map[string]string) ([]moment, error) {
 // midnight in it that is not after noon of the day they were committed. The slot
 // follows from the share of the epoch that had passed.
 func (m *moment) date(first map[uint64]time.Time, committed time.Time) error {
-	start, how, err := epochStart(first, m.Epoch)
+	start, err := epochStart(first, m.Epoch)
 	if err != nil {
 		return err
 	}
-	end, _, err := epochStart(first, m.Epoch+1)
+	end, err := epochStart(first, m.Epoch+1)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (m *moment) date(first map[uint64]time.Time, committed time.Time) error {
 	m.Tick, m.Time = at, at
 	m.EpochStart, m.EpochEnd = &start, &end
 	m.Height = m.Epoch*uint64(slots) + uint64(done)
-	m.Estimated = fmt.Sprintf("slot and time are estimated within epoch %d (%s), and an account that no source recorded reads as absent", m.Epoch, how)
+	m.Estimated = fmt.Sprintf("slot and time are estimated from epoch %d, and unrecorded accounts read as absent", m.Epoch)
 	return nil
 }
 
@@ -180,20 +180,20 @@ var slotTimes = []struct {
 	{406_145_854, time.Date(2026, 3, 13, 13, 35, 58, 0, time.UTC)},
 }
 
-// epochStart estimates the start of an epoch, and says how.
-func epochStart(first map[uint64]time.Time, epoch uint64) (time.Time, string, error) {
+// epochStart estimates the start of an epoch: as the series first saw it, else by
+// interpolation between measured slots.
+func epochStart(first map[uint64]time.Time, epoch uint64) (time.Time, error) {
 	if at, seen := first[epoch]; seen {
-		return at, "its start as first seen by the published series", nil
+		return at, nil
 	}
 	slot := int64(epoch * solanatest.MainnetSchedule.SlotsPerEpoch)
 	for i := 1; i < len(slotTimes); i++ {
 		a, b := slotTimes[i-1], slotTimes[i]
 		if a.slot <= slot && slot <= b.slot {
-			return time.Unix(between(a.at.Unix(), b.at.Unix(), slot-a.slot, b.slot-a.slot), 0).UTC(),
-				"its start by interpolation between measured slots", nil
+			return time.Unix(between(a.at.Unix(), b.at.Unix(), slot-a.slot, b.slot-a.slot), 0).UTC(), nil
 		}
 	}
-	return time.Time{}, "", fmt.Errorf("nothing tells when epoch %d began", epoch)
+	return time.Time{}, fmt.Errorf("nothing tells when epoch %d began", epoch)
 }
 
 // table reads a CSV file whose columns begin as named.
