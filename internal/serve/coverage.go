@@ -1,0 +1,146 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/query"
+	"github.com/lst-pipeline/lst-pipeline/internal/schedule"
+)
+
+// JobSpec is what a job promises: which ticks, and whether somebody relies on it.
+type JobSpec struct {
+	Name     string
+	Schedule schedule.Schedule
+	Offset   time.Duration // a tick is due that much after its moment
+	Required bool
+	Plugins  []string
+}
+
+// Series is one line of the ledger (a job, a plugin, a chain) beside what its
+// job's schedule asks for. Zero times mean: never, or no schedule.
+type Series struct {
+	Job, Plugin, Chain string // Plugin and Chain are empty for a job that never ran
+	Required           bool
+	Newest             time.Time // newest complete tick
+	Ended              time.Time // when that tick was stored
+	Expected           time.Time // newest tick that is due
+	Next               time.Time // the tick after it
+	// Stale says that the newest complete tick is two periods of the job old or
+	// older, or that there is none. A job without a schedule is never stale.
+	Stale bool
+	State string // of the newest tick in the ledger
+	Grid  string // the last 14 ticks, newest right, as in the query coverage
+	Class string // of the newest error that still stands
+	Error string
+}
+
+const coverageSQL = `
+	WITH t AS (
+		SELECT job, plugin, chain_id, tick, state, error_class, error, ended_at,
+		       row_number() OVER (PARTITION BY job, plugin, chain_id ORDER BY tick DESC) AS n,
+		       CASE state WHEN 'have' THEN '#' WHEN 'partial' THEN '~' WHEN 'failed' THEN 'x' WHEN 'quarantined' THEN 'q'
+		            WHEN 'unrecoverable' THEN 'u' WHEN 'due' THEN '.' WHEN 'running' THEN '>' WHEN 'superseded' THEN '-' ELSE '?' END AS cell
+		FROM ingest_task)
+	SELECT job, plugin, chain_id,
+	       max(tick) FILTER (state = 'have') AS newest, max(ended_at) FILTER (state = 'have') AS ended,
+	       arg_max(state, tick) AS state, string_agg(cell, '' ORDER BY tick) FILTER (n <= 14) AS grid,
+	       arg_max(error_class, tick) FILTER (error IS NOT NULL AND state <> 'have' AND n <= 14) AS class,
+	       arg_max(error, tick) FILTER (error IS NOT NULL AND state <> 'have' AND n <= 14) AS error
+	FROM t GROUP BY ALL ORDER BY ALL`
+
+// Coverage compares the ledger with what the jobs promise at a moment. Every job
+// is in the answer: those that never ran as well, and series of the ledger whose
+// job is no longer configured, which are not required.
+func Coverage(ctx context.Context, src query.Source, jobs []JobSpec, now time.Time) (_ []Series, err error) {
+	rows, err := src.Query(ctx, coverageSQL)
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var all []Series
+	for rows.Next() {
+		v := rows.Values()
+		s := Series{}
+		s.Job, _ = v[0].(string)
+		s.Plugin, _ = v[1].(string)
+		s.Chain, _ = v[2].(string)
+		s.Newest, _ = v[3].(time.Time)
+		s.Ended, _ = v[4].(time.Time)
+		s.State, _ = v[5].(string)
+		s.Grid, _ = v[6].(string)
+		s.Class, _ = v[7].(string)
+		s.Error, _ = v[8].(string)
+		all = append(all, s)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	return expect(all, jobs, now), nil
+}
+
+// expect fills in what the schedules ask for and adds what never ran.
+func expect(all []Series, jobs []JobSpec, now time.Time) []Series {
+	for _, j := range jobs {
+		seen := map[string]bool{}
+		for _, s := range all {
+			if s.Job == j.Name {
+				seen[s.Plugin] = true
+			}
+		}
+		if len(seen) == 0 && len(j.Plugins) == 0 {
+			all = append(all, Series{Job: j.Name})
+		}
+		for _, p := range j.Plugins {
+			if !seen[p] {
+				all = append(all, Series{Job: j.Name, Plugin: p})
+			}
+		}
+	}
+	for i := range all {
+		s := &all[i]
+		at := slices.IndexFunc(jobs, func(j JobSpec) bool { return j.Name == s.Job })
+		if at < 0 || len(jobs[at].Plugins) > 0 && !slices.Contains(jobs[at].Plugins, s.Plugin) {
+			continue // no longer read
+		}
+		j := jobs[at]
+		s.Expected = j.Schedule.Last(now.Add(-j.Offset))
+		if s.Expected.IsZero() {
+			continue
+		}
+		s.Required = j.Required
+		s.Next = j.Schedule.Next(s.Expected)
+		// While the newest tick's period lasts it may still come; the tick before it
+		// has had all of its own.
+		s.Stale = s.Newest.Before(j.Schedule.Last(s.Expected.Add(-time.Second)))
+	}
+	slices.SortStableFunc(all, func(a, b Series) int {
+		return slices.Compare([]string{a.Job, a.Plugin, a.Chain}, []string{b.Job, b.Plugin, b.Chain})
+	})
+	return all
+}
+
+// Late returns the required series that are stale.
+func Late(all []Series) []Series {
+	var late []Series
+	for _, s := range all {
+		if s.Required && s.Stale {
+			late = append(late, s)
+		}
+	}
+	return late
+}
+
+func (s Series) String() string {
+	name := "job " + s.Job
+	if s.Plugin != "" {
+		name += ", plugin " + s.Plugin
+	}
+	if s.Chain != "" {
+		name += " on " + s.Chain
+	}
+	return name
+}

@@ -1,0 +1,189 @@
+package serve
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/gateway"
+	"github.com/lst-pipeline/lst-pipeline/internal/host"
+	"github.com/lst-pipeline/lst-pipeline/internal/ingest"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
+	"github.com/lst-pipeline/lst-pipeline/sdk"
+)
+
+// retryBroken is how often a plugin that could not be used is tried again.
+const retryBroken = 5 * time.Minute
+
+// Shop is what the workers of a generation share: the warehouse, the way out, and
+// the plugins as they were last found.
+type Shop struct {
+	Store   *store.Store
+	Host    *host.Host
+	Gateway *gateway.Gateway
+	Log     *slog.Logger
+	Version string
+	Dir     string // of the plugins
+	Chains  []sdk.ChainID
+	Now     func() time.Time // nil: time.Now
+
+	mu      sync.Mutex
+	seen    string // what Dir looked like at the last discovery
+	tried   time.Time
+	plugins []*ingest.Plugin
+	tokens  map[sdk.TokenID]sdk.Token
+	skipped map[string]bool
+}
+
+// Plugins takes over what a discovery has found and registered, and ends the
+// processes it left running: each run starts its own.
+func (s *Shop) Plugins(found []*ingest.Plugin, tokens map[sdk.TokenID]sdk.Token) {
+	for _, p := range found {
+		p.Stop()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen, s.tried = look(s.Dir), time.Now()
+	s.plugins, s.tokens = found, tokens
+}
+
+// Prices reports whether a job reads prices with one of the plugins.
+func (s *Shop) Prices(job ingest.Job) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.plugins, func(p *ingest.Plugin) bool {
+		return p.Err == nil && p.Emits(sdk.Price) && slices.Contains(job.Plugins, p.Binary.Name)
+	})
+}
+
+// Worker does the job with what the shop has.
+func (s *Shop) Worker(job ingest.Job) Worker { return &worker{shop: s, job: job} }
+
+type worker struct {
+	shop *Shop
+	job  ingest.Job
+}
+
+// Pass implements Worker.
+func (w *worker) Pass(ctx context.Context) (ingest.Summary, error) {
+	s := w.shop
+	plugins, tokens := s.current(ctx)
+	// A runner belongs to one run at a time, so that jobs do not wait for each other;
+	// the store queues their writes.
+	r := &ingest.Runner{
+		Store: s.Store, Host: s.Host, Gateway: s.Gateway, Log: s.Log, Version: s.Version, Now: s.Now,
+		Tokens: tokens, Report: s.report,
+	}
+	work, skipped, err := r.Due(ctx, []ingest.Job{w.job}, plugins, s.Chains)
+	if err != nil {
+		return ingest.Summary{}, err
+	}
+	s.mention(skipped)
+	if len(work) == 0 {
+		return ingest.Summary{}, nil
+	}
+	return r.Run(ctx, "serve", plugins, work)
+}
+
+// report logs what became of a tick.
+func (s *Shop) report(o ingest.Outcome) {
+	attrs := []any{"job", o.Job, "plugin", o.Plugin, "chain", string(o.Chain), "tick", o.Tick.UTC(), "state", o.State, "facts", o.Rows, "took", o.Took.Round(time.Millisecond).String()}
+	if o.Rejects > 0 {
+		attrs = append(attrs, "rejected", o.Rejects)
+	}
+	level := slog.LevelInfo
+	if o.Message != "" {
+		attrs = append(attrs, "class", string(o.Kind), "error", o.Message)
+		if o.Kind != sdk.KindNoData {
+			level = slog.LevelWarn
+		}
+	}
+	s.Log.Log(context.Background(), level, "tick", attrs...)
+}
+
+// mention logs each reason for leaving a plugin out once.
+func (s *Shop) mention(reasons []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range reasons {
+		if s.skipped == nil {
+			s.skipped = map[string]bool{}
+		}
+		if !s.skipped[r] {
+			s.skipped[r] = true
+			s.Log.Warn(r)
+		}
+	}
+}
+
+// current returns the plugins of the folder, looked up again if a binary has
+// changed since, or if one could not be used a while ago. Each caller gets values
+// of its own.
+func (s *Shop) current(ctx context.Context) ([]*ingest.Plugin, map[sdk.TokenID]sdk.Token) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	broken := slices.ContainsFunc(s.plugins, func(p *ingest.Plugin) bool { return p.Err != nil })
+	// The checksum itself is compared by the host at each start.
+	if now := look(s.Dir); now != s.seen || broken && time.Since(s.tried) >= retryBroken {
+		s.tried = time.Now()
+		if err := s.discover(ctx); err != nil {
+			if ctx.Err() == nil {
+				s.Log.Error("the plugins have changed but could not be looked up; those known stay in use", "error", err)
+			}
+		} else {
+			s.seen = now
+		}
+	}
+	var list []*ingest.Plugin
+	for _, p := range s.plugins {
+		list = append(list, &ingest.Plugin{Binary: p.Binary, Description: p.Description, Err: p.Err})
+	}
+	return list, s.tokens
+}
+
+// discover looks the plugins up and registers them.
+func (s *Shop) discover(ctx context.Context) error {
+	found, err := ingest.Discover(ctx, s.Host, s.Dir, nil)
+	for _, p := range found {
+		p.Stop()
+	}
+	if err != nil {
+		return err
+	}
+	r := &ingest.Runner{Store: s.Store, Log: s.Log, Now: s.Now}
+	if err := r.Prepare(ctx, found); err != nil {
+		return err
+	}
+	for _, p := range found {
+		if p.Err != nil {
+			s.Log.Error("a plugin cannot be used", "plugin", p.Binary.Name, "error", p.Err)
+		} else {
+			s.Log.Info("plugin found", "plugin", p.Binary.Name, "version", p.Description.Version, "sha256", p.Binary.SHA256)
+		}
+	}
+	s.plugins, s.tokens = found, r.Tokens
+	return nil
+}
+
+// look tells whether a file of the folder may have changed: names, sizes and times.
+func look(dir string) string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	for _, e := range entries {
+		info, err := os.Stat(filepath.Join(dir, e.Name()))
+		if err != nil {
+			continue
+		}
+		b.WriteString(e.Name() + " " + info.Mode().String() + " " + info.ModTime().UTC().Format(time.RFC3339Nano) + " " + strconv.FormatInt(info.Size(), 10) + "\n")
+	}
+	return b.String()
+}
