@@ -39,7 +39,8 @@ var arrows = []arrow{
 	{"internal/query", with("internal/store")},
 	{"internal/ingest", with("internal/gateway", "internal/host", "internal/store")},
 	{"internal/report", with("internal/query", "internal/ingest", "internal/store")},
-	{"internal/serve", with("internal/query", "internal/ingest", "internal/gateway", "internal/host", "internal/store")},
+	{"internal/notify", with("internal/query", "internal/store")},
+	{"internal/serve", with("internal/query", "internal/ingest", "internal/notify", "internal/gateway", "internal/host", "internal/store")},
 	{"internal/evmtest", []string{"sdk/..."}},
 	{"internal/chaintest", []string{"sdk/...", "plugins/..."}}, // encodes accounts as the plugins decode them
 	{"internal/e2e", nil}, // tests only

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/lst-pipeline/lst-pipeline/internal/notify"
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
 	"github.com/lst-pipeline/lst-pipeline/internal/schedule"
 )
@@ -132,6 +134,23 @@ func Late(all []Series) []Series {
 		}
 	}
 	return late
+}
+
+// Findings says of each required series that is stale what lags, for alerts.
+func Findings(all []Series) []notify.Finding {
+	var found []notify.Finding
+	for _, s := range Late(all) {
+		detail := "no tick is complete yet"
+		if !s.Newest.IsZero() {
+			detail = "the newest complete tick is " + moment(s.Newest)
+		}
+		detail += ", expected " + moment(s.Expected)
+		if s.Error != "" {
+			detail += ": " + s.Error
+		}
+		found = append(found, notify.Finding{Event: notify.Stale, Subject: strings.TrimRight(s.Job+"/"+s.Plugin+"/"+s.Chain, "/"), Detail: detail})
+	}
+	return found
 }
 
 func (s Series) String() string {

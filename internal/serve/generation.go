@@ -7,6 +7,7 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/internal/gateway"
 	"github.com/lst-pipeline/lst-pipeline/internal/host"
 	"github.com/lst-pipeline/lst-pipeline/internal/ingest"
+	"github.com/lst-pipeline/lst-pipeline/internal/notify"
 	"github.com/lst-pipeline/lst-pipeline/internal/schedule"
 )
 
@@ -43,9 +44,9 @@ type Publishing struct {
 
 // Alerts tells receivers what has begun and what is over.
 type Alerts interface {
-	// Check looks at the warehouse and at the series that lag, and tells what has
-	// changed.
-	Check(ctx context.Context, series []Series) error
+	// Check looks at the warehouse and at what lags behind the schedules, and tells
+	// what has changed.
+	Check(ctx context.Context, late []notify.Finding) error
 	// Retry tells again what could not be told before.
 	Retry(ctx context.Context) error
 }

@@ -323,7 +323,7 @@ func (d *Daemon) tell(ctx context.Context) {
 			last = time.Now()
 			var series []Series
 			if series, err = Coverage(ctx, d.opts.Warehouse, gen.specs(), last.UTC()); err == nil {
-				err = gen.Alerts.Check(ctx, series)
+				err = gen.Alerts.Check(ctx, Findings(series))
 			}
 		} else {
 			err = gen.Alerts.Retry(ctx)
