@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"flag"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -37,11 +40,15 @@ func TestStories(t *testing.T) {
 			env.Setenv("PLUGINS", plugins)
 			env.Setenv("SECRET", chaintest.Secret)
 			env.Values["net"] = net
+			env.Values["asked"] = make(chan chan struct{}, 1)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":   exits,
 			"silence": silence,
+			"await":   await,
+			"poke":    poke,
+			"cut":     cut,
 			"migrate": migrate,
 		},
 	})
@@ -69,12 +76,51 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 
 // silence lets both chains take requests without an answer from now on, or with
 // `! silence` answer again.
-func silence(ts *testscript.TestScript, neg bool, args []string) {
+func silence(ts *testscript.TestScript, neg bool, _ []string) {
 	net := ts.Value("net").(*chaintest.Net)
-	if net.Heal(); !neg {
-		net.SpoilEthereum("", chaintest.Silent)
-		net.SpoilSolana("", chaintest.Silent)
+	if net.Heal(); neg {
+		return
 	}
+	net.SpoilEthereum("", chaintest.Silent)
+	net.SpoilSolana("", chaintest.Silent)
+	asked := make(chan struct{})
+	net.OnRequest(1, func() { close(asked) })
+	ts.Value("asked").(chan chan struct{}) <- asked
+}
+
+// await waits for the first request since silence.
+func await(ts *testscript.TestScript, _ bool, _ []string) {
+	asked := <-ts.Value("asked").(chan chan struct{})
+	select {
+	case <-asked:
+	case <-time.After(time.Minute):
+		ts.Fatalf("no request came within a minute")
+	}
+}
+
+// poke overwrites bytes of a file: poke FILE OFFSET HEX.
+func poke(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: poke FILE OFFSET HEX")
+	}
+	offset, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	data, err := hex.DecodeString(args[2])
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteAt(data, offset)
+	ts.Check(errors.Join(err, f.Close()))
+}
+
+// cut shortens a file: cut FILE BYTES.
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cut FILE BYTES")
+	}
+	size, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), size))
 }
 
 // migrate pretends that a newer pipeline has migrated a warehouse:

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"text/template"
+	"time"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/chaintest"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
+)
+
+// site is a folder with a configuration and a warehouse, where `pipeline` runs as
+// its own process.
+type site struct {
+	t   testing.TB
+	dir string
+	net *chaintest.Net
+	// temp is the processes' temporary folder, short enough for sockets in it.
+	temp string
+}
+
+// siteConfig reads both chains every hour with five plugins.
+var siteConfig = template.Must(template.New("").Parse(`
+database: data/warehouse.duckdb
+plugins: { dir: {{.Plugins}} }
+chains:
+  - name: ethereum
+    kind: evm
+    native_asset: ETH
+    network_id: 1
+    endpoints: [{ alias: eth, url: {{.Ethereum}}, timeout: {{.Timeout}} }]
+  - name: solana
+    kind: solana
+    native_asset: SOL
+    genesis: 5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d
+    endpoints: [{ alias: sol, url: {{.Solana}}, timeout: {{.Timeout}} }]
+job_defaults: { timeout: {{.Task}}, jitter: 0s }
+jobs:
+  - { name: prices, schedule: "@hourly", plugins: [chainlink] }
+  - { name: state, schedule: "@hourly", plugins: [lido, rocketpool, marinade, stakepool] }
+log: { format: json, level: debug }
+`))
+
+// newSite makes a site with chains of its own. exchange bounds one HTTP exchange,
+// task one task.
+func newSite(t testing.TB, exchange, task time.Duration) *site {
+	t.Helper()
+	// t.TempDir is too long for the path of a socket.
+	temp, err := os.MkdirTemp("/tmp", "lst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(temp) })
+	s := &site{t: t, dir: t.TempDir(), net: chaintest.Start(t), temp: temp}
+	plugins, err := pluginDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	err = siteConfig.Execute(&text, map[string]any{
+		"Plugins": plugins, "Ethereum": s.net.EthereumURL, "Solana": s.net.SolanaURL, "Timeout": exchange, "Task": task,
+	})
+	if err = errors.Join(err, os.WriteFile(filepath.Join(s.dir, "pipeline.yaml"), text.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// command prepares a `pipeline` process.
+func (s *site) command(args ...string) *exec.Cmd {
+	cmd := exec.Command("pipeline", append(args, "--config", "pipeline.yaml")...)
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), "TMPDIR="+s.temp)
+	return cmd
+}
+
+// ended is what is left of a process.
+type ended struct {
+	code           int // -1: ended by a signal
+	stdout, stderr string
+}
+
+// run runs `pipeline` to its end.
+func (s *site) run(args ...string) ended {
+	s.t.Helper()
+	return s.start(args...).wait()
+}
+
+// started is a running `pipeline`.
+type started struct {
+	site           *site
+	cmd            *exec.Cmd
+	stdout, stderr output
+}
+
+// output keeps what a process writes and tells who waits for a line.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	line func(text string) // called for each whole line
+	part bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.text.Write(p)
+	if o.line == nil {
+		return len(p), nil
+	}
+	for _, b := range p {
+		if b != '\n' {
+			o.part.WriteByte(b)
+			continue
+		}
+		o.line(o.part.String())
+		o.part.Reset()
+	}
+	return len(p), nil
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// start starts `pipeline`. The process is killed at the end of the test.
+func (s *site) start(args ...string) *started {
+	s.t.Helper()
+	p := &started{site: s, cmd: s.command(args...)}
+	p.run()
+	return p
+}
+
+func (p *started) run() {
+	p.site.t.Helper()
+	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
+	if err := p.cmd.Start(); err != nil {
+		p.site.t.Fatal(err)
+	}
+	p.site.t.Cleanup(func() {
+		if p.cmd.ProcessState == nil {
+			_ = p.cmd.Process.Kill() // it may just have ended
+			_ = p.cmd.Wait()
+		}
+	})
+}
+
+func (p *started) wait() ended {
+	p.site.t.Helper()
+	err := p.cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		p.site.t.Fatal(err)
+	}
+	return ended{p.cmd.ProcessState.ExitCode(), p.stdout.String(), p.stderr.String()}
+}
+
+// ask opens the warehouse as it is and returns the rows of a query, their values
+// joined by a bar; nil is NULL.
+func (s *site) ask(query string, args ...any) []string {
+	s.t.Helper()
+	db, err := store.OpenReadOnly(s.t.Context(), filepath.Join(s.dir, "data", "warehouse.duckdb"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.Query(s.t.Context(), query, args...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var cells []string
+		for _, v := range rows.Values() {
+			if at, ok := v.(time.Time); ok {
+				v = at.Format(time.RFC3339)
+			}
+			cells = append(cells, strings.ReplaceAll(fmt.Sprint(v), "<nil>", "NULL"))
+		}
+		out = append(out, strings.Join(cells, "|"))
+	}
+	if err := rows.Err(); err != nil {
+		s.t.Fatal(err)
+	}
+	return out
+}
+
+// awaitRequest returns a channel that is closed at the n-th request from now on.
+func (s *site) awaitRequest(n int) <-chan struct{} {
+	asked := make(chan struct{})
+	s.net.OnRequest(n, func() { close(asked) })
+	return asked
+}
+
+// Ctrl-C ends a run in good order: its own exit code, nothing left behind, and the
+// next run reads what this one did not.
+func TestAnInterruptedRunGoesOn(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, 30*time.Second, time.Minute)
+			s.net.SpoilEthereum("eth_call", chaintest.Silent)
+			s.net.SpoilSolana(chaintest.MarinadeState, chaintest.Silent)
+			asked := s.awaitRequest(4)
+			p := s.start("run")
+			<-asked
+			if err := p.cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			end := p.wait()
+			if end.code != exitInterrupted || !strings.Contains(end.stderr, "run the same command again") {
+				t.Fatalf("exit code %d\n%s", end.code, end.stderr)
+			}
+			s.nothingLeft()
+			if got := s.ask(`SELECT status FROM ingest_run`); len(got) != 1 || got[0] != store.RunInterrupted {
+				t.Errorf("the run is %v", got)
+			}
+			s.net.Heal()
+			if end := s.run("run"); end.code != exitOK {
+				t.Fatalf("exit code %d\n%s", end.code, end.stderr)
+			}
+			if got := s.ask(`SELECT DISTINCT state FROM ingest_task`); len(got) != 1 || got[0] != store.StateHave {
+				t.Errorf("after the second run ticks are %v", got)
+			}
+		})
+	}
+}
+
+// nothingLeft checks that no socket or temporary file of a run is left.
+func (s *site) nothingLeft() {
+	s.t.Helper()
+	var left []string
+	err := filepath.WalkDir(s.temp, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && d.Name() != "lock" {
+			left = append(left, path)
+		}
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	private, err := filepath.Glob(filepath.Join(s.temp, "*", "h*"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	files, err := os.ReadDir(filepath.Join(s.dir, "data"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, f := range files {
+		if f.Name() != "warehouse.duckdb" && f.Name() != "warehouse.duckdb.lock" {
+			left = append(left, f.Name())
+		}
+	}
+	if left = append(left, private...); len(left) > 0 {
+		s.t.Errorf("left behind: %v", left)
+	}
+}
