@@ -5,7 +5,7 @@ package sdk
 type MetricDef struct {
 	ID         MetricID
 	Kind       string // level | counter | ratio | flag | count | price | quote | setting
-	Unit       string // native | shares | native_per_share | bps | usd | count | flag | fraction | height
+	Unit       string // native | shares | native_per_share | bps | usd | count | flag | fraction | height | seconds
 	Definition string
 	// AddTokens and AddTime say whether sums over tokens of one underlying asset,
 	// or over time, mean anything.
@@ -79,7 +79,13 @@ const (
 	Price        MetricID = "price"
 	ExitQuote    MetricID = "exit_quote"
 	BenchmarkAPR MetricID = "benchmark_apr"
-	TVLReported  MetricID = "tvl_reported_native"
+
+	InflationRate          MetricID = "inflation_rate"
+	NetworkSupplyNative    MetricID = "network_supply_native"
+	ValidatorCommissionBPS MetricID = "validator_commission_bps"
+	SlotSeconds            MetricID = "slot_seconds"
+
+	TVLReported MetricID = "tvl_reported_native"
 
 	TVLNative   MetricID = "tvl_native"
 	TVLUSD      MetricID = "tvl_usd"
@@ -170,6 +176,10 @@ var catalogue = []MetricDef{
 	of("price", Price, "quote per token", "market price of a token or asset in the asset named by the label quote"),
 	of("quote", ExitQuote, "native", "native asset received for tokens worth size_native at redemption value, by route"),
 	of("setting", BenchmarkAPR, "fraction", "the chain's own staking rate as an APR, fraction per year, as its source states it"),
+	of("setting", InflationRate, "fraction", "native asset a chain issues to stakers in one of its own years, as a fraction of its supply"),
+	level(NetworkSupplyNative, "native", "native asset in existence on the whole chain", false),
+	of("ratio", ValidatorCommissionBPS, "bps", "commission validators charge on staking rewards, averaged by stake"),
+	of("ratio", SlotSeconds, "seconds", "real time a slot of the chain takes, measured"),
 	level(TVLReported, "native", "TVL as a third party reports it, for reconciliation only", false),
 	derived(level(TVLNative, "native", "lst_supply × exchange_rate; must equal backing_native within tolerance", true)),
 	derived(level(TVLUSD, "usd", "backing_native × USD price of the native asset at the same time", true)),

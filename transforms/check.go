@@ -100,8 +100,9 @@ func tokenIsKnown(r *row, in *Input) string {
 
 func tokenIsOnChain(r *row, _ *Input) string {
 	// A price may be seen anywhere, and an asset is no contract of one chain; state
-	// lives on the token's own chain.
-	if ofAsset(r.o.Metric) || r.token.Chain == r.anchor.Chain {
+	// lives on the token's own chain. A benchmark is no contract either: Ethereum's
+	// is read where its stake is, on the beacon chain.
+	if ofAsset(r.o.Metric) || r.token.Accrual == sdk.Benchmark || r.token.Chain == r.anchor.Chain {
 		return ""
 	}
 	return fmt.Sprintf("token %q lives on %q, but was read on %q", r.o.Token, r.token.Chain, r.anchor.Chain)
@@ -268,7 +269,7 @@ func numberIsInBounds(r *row, in *Input) string {
 		hi = new(big.Rat).SetInt64(1 << 53)
 	case "fraction":
 		lo, hi, why = big.NewRat(-1, 1), big.NewRat(10, 1), "a yearly rate beyond that is a unit error"
-	case "native", "shares":
+	case "native", "shares", "seconds":
 	default: // prices
 		why = "no price is that high"
 		if v.Sign() == 0 {

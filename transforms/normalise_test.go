@@ -16,8 +16,9 @@ var (
 	noon   = time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC)
 	day    = 24 * time.Hour
 	tokens = map[sdk.TokenID]sdk.Token{
-		"aeth": {ID: "aeth", Protocol: "a", Chain: "ethereum", Underlying: "ETH", Accrual: sdk.ExchangeRate},
-		"bsol": {ID: "bsol", Protocol: "b", Chain: "solana", Underlying: "SOL", Accrual: sdk.ExchangeRate},
+		"aeth":        {ID: "aeth", Protocol: "a", Chain: "ethereum", Underlying: "ETH", Accrual: sdk.ExchangeRate},
+		"bsol":        {ID: "bsol", Protocol: "b", Chain: "solana", Underlying: "SOL", Accrual: sdk.ExchangeRate},
+		"sol-staking": {ID: "sol-staking", Protocol: "b", Chain: "solana", Underlying: "SOL", Accrual: sdk.Benchmark},
 	}
 	ethereum = sdk.Anchor{Chain: "ethereum", Height: 100, Hash: "0xabc", Time: noon, Tick: noon.Add(5 * time.Second), Finality: sdk.Finalized}
 	solana   = sdk.Anchor{Chain: "solana", Height: 900, Time: noon, Tick: noon, Finality: sdk.Finalized, Epoch: 7, EpochStart: noon.Add(-day)}
@@ -229,6 +230,8 @@ func TestPossibleObservationsAreKept(t *testing.T) {
 		{"a rate at the lower bound", read(sdk.ExchangeRateMetric, "500000000000000000")},
 		{"a fee of everything", read(sdk.FeeRewardBPS, "10000", func(o *sdk.Observation) { o.Decimals = 0 })},
 		{"a negative benchmark", read(sdk.BenchmarkAPR, "-"+eth("0")+"1")},
+		{"a benchmark read on another chain than its token's", read(sdk.BenchmarkAPR, "1", func(o *sdk.Observation) { o.Token = "sol-staking" })},
+		{"a duration", read(sdk.SlotSeconds, "2", func(o *sdk.Observation) { o.Decimals = 1 })},
 		{"a supply of zero that was never more", read(sdk.LSTSupply, "0")},
 		{"an empty digest, because the client cannot tell", read(sdk.BackingNative, "1")},
 		{"the height of an asset's chain", read(sdk.ChainHeight, "18765432", func(o *sdk.Observation) { o.Token, o.Decimals = "ETH", 0 })},

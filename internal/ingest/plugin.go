@@ -140,6 +140,13 @@ func (p *Plugin) need(chain sdk.ChainID) (sdk.ChainNeed, bool) {
 	return sdk.ChainNeed{}, false
 }
 
+// readsOneOf reports whether the plugin reads at least one of the chains.
+func (p *Plugin) readsOneOf(chains []sdk.ChainID) bool {
+	return slices.ContainsFunc(p.Description.Chains, func(n sdk.ChainNeed) bool {
+		return !n.Offline && slices.Contains(chains, n.Chain)
+	})
+}
+
 // tokens indexes every token the plugins declare.
 func tokens(plugins []*Plugin, log *slog.Logger) map[sdk.TokenID]sdk.Token {
 	all := map[sdk.TokenID]sdk.Token{}

@@ -71,6 +71,15 @@ func EncodeEpochSchedule(s EpochSchedule) []byte {
 	return b
 }
 
+// Schedule returns the cluster's epoch schedule. ok is false when the snapshot
+// could not read it, or when it makes no sense.
+func (s *Snapshot) Schedule() (schedule EpochSchedule, ok bool) {
+	if s.schedule == nil || s.schedule.SlotsPerEpoch == 0 {
+		return EpochSchedule{}, false
+	}
+	return *s.schedule, true
+}
+
 // EpochLeft estimates the time until the running epoch ends, and how long the
 // whole epoch takes, from the pace of the epoch so far: seconds since its start
 // over slots since its start, both of the snapshot's own bank. ok is false when

@@ -25,6 +25,7 @@ var (
 	TokenProgram     = gosolana.TokenProgramID
 	Token2022Program = gosolana.Token2022ProgramID
 	SysvarProgram    = gosolana.SysVarPubkey
+	FeatureProgram   = gosolana.FeatureProgramID
 	ClockKey         = gosolana.SysVarClockPubkey
 	EpochScheduleKey = gosolana.SysVarEpochSchedulePubkey
 )
