@@ -19,7 +19,7 @@ func (r *Runner) Prepare(ctx context.Context, plugins []*Plugin) error {
 // Due compares the jobs' schedules with the ledger. Ticks that are closed without
 // reading are written to the ledger at once; the rest comes back as work, those
 // that failed before and may be tried again included. chains lists the configured
-// chains; a plugin that needs another one contributes no work and one reason.
+// chains; a plugin that can read none of them contributes no work and one reason.
 func (r *Runner) Due(ctx context.Context, jobs []Job, plugins []*Plugin, chains []sdk.ChainID) (work []Work, skipped []string, err error) {
 	now := r.now()
 	for _, job := range jobs {
@@ -32,6 +32,9 @@ func (r *Runner) Due(ctx context.Context, jobs []Job, plugins []*Plugin, chains 
 					continue
 				}
 				if !need.Offline && !slices.Contains(chains, need.Chain) {
+					if p.readsOneOf(chains) && !slices.Contains(job.Chains, need.Chain) {
+						continue // it does what it can: a beacon chain, for one, is optional
+					}
 					skipped = append(skipped, fmt.Sprintf("job %s: plugin %s needs chain %s, which the configuration does not have", job.Name, p.Binary.Name, need.Chain))
 					continue
 				}
