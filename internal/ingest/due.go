@@ -61,35 +61,23 @@ func (j Job) takes(p *Plugin) bool {
 
 func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.ChainNeed, now time.Time) ([]Work, error) {
 	series := Series{Job: job.Name, Plugin: p.Binary.Name, Chain: need.Chain}
-	newest, err := r.Store.Tasks(ctx, store.TaskFilter{Job: series.Job, Plugin: series.Plugin, Chain: series.Chain, Newest: true, Limit: 1})
-	if err != nil {
+	if err := r.begin(ctx, series, job, need, now); err != nil {
 		return nil, err
 	}
-	var last time.Time
-	if len(newest) > 0 {
-		last = newest[0].Tick
-	}
-	plan := MakePlan(job.Schedule, Policy{CatchUp: job.CatchUp, Max: job.Max, ReadsPast: need.ReadsPast}, last, now.Add(-job.Delay))
-	if err := r.close(ctx, series, plan.Closed, now); err != nil {
-		return nil, err
-	}
-	keys := make([]store.TaskKey, len(plan.Due))
-	for i, tick := range plan.Due {
-		keys[i] = taskKey(series, tick)
-	}
-	if _, err := r.Store.PutTasks(ctx, keys); err != nil {
-		return nil, err
-	}
-
 	// What the ledger knows as open: just planned, left by a killed run, or failed.
-	open, err := r.Store.Tasks(ctx, store.TaskFilter{
+	filter := store.TaskFilter{
 		Job: series.Job, Plugin: series.Plugin, Chain: series.Chain, TryBy: now,
 		States: []string{store.StateDue, store.StateFailed, store.StatePartial},
-	})
+	}
+	if job.Retry {
+		filter.TryBy = time.Time{}
+	}
+	open, err := r.Store.Tasks(ctx, filter)
 	if err != nil {
 		return nil, err
 	}
-	current := job.Schedule.Last(now.Add(-job.Delay))
+	current := job.current(now)
+	tried := map[time.Time]int{}
 	var ticks []time.Time
 	var lost []Verdict
 	for _, t := range open {
@@ -104,18 +92,59 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 			lost = append(lost, Verdict{t.Tick, store.StateUnrecoverable, sdk.KindUnrecoverable, why})
 			continue
 		}
+		if t.State != store.StateDue && givenUp(job.Attempts, t.Attempts) && !job.Retry {
+			continue
+		}
 		ticks = append(ticks, t.Tick)
+		tried[t.Tick] = t.Attempts
 	}
 	if err := r.close(ctx, series, lost, now); err != nil {
 		return nil, err
 	}
+	again, err := r.provisional(ctx, series, need, now)
+	if err != nil {
+		return nil, err
+	}
+	work := job.work(series, need, ticks, tried, false)
+	return append(work, job.work(series, need, again, nil, true)...), nil
+}
+
+// begin writes into the ledger what the schedule has come to, so that whatever is
+// written after it, a series has no tick that nobody knows of.
+func (r *Runner) begin(ctx context.Context, series Series, job Job, need sdk.ChainNeed, now time.Time) error {
+	newest, err := r.Store.Tasks(ctx, store.TaskFilter{Job: series.Job, Plugin: series.Plugin, Chain: series.Chain, Newest: true, Limit: 1})
+	if err != nil {
+		return err
+	}
+	var last time.Time
+	if len(newest) > 0 {
+		last = newest[0].Tick
+	}
+	plan := MakePlan(job.Schedule, Policy{CatchUp: job.CatchUp, Max: job.Max, ReadsPast: need.ReadsPast}, last, now.Add(-job.Delay))
+	if err := r.close(ctx, series, plan.Closed, now); err != nil {
+		return err
+	}
+	keys := make([]store.TaskKey, len(plan.Due))
+	for i, tick := range plan.Due {
+		keys[i] = taskKey(series, tick)
+	}
+	_, err = r.Store.PutTasks(ctx, keys)
+	return err
+}
+
+// current is the job's newest tick that has come; zero if there is none.
+func (j Job) current(now time.Time) time.Time { return j.Schedule.Last(now.Add(-j.Delay)) }
+
+// work groups ticks of a series into fetches.
+func (j Job) work(series Series, need sdk.ChainNeed, ticks []time.Time, tried map[time.Time]int, again bool) []Work {
 	var work []Work
 	for _, group := range batches(ticks, need.MaxAnchors) {
 		work = append(work, Work{
-			Series: series, Ticks: group, Tokens: job.Tokens, Options: job.Options[p.Binary.Name], Timeout: job.Timeout,
+			Series: series, Ticks: group, Tokens: j.Tokens, Options: j.Options[series.Plugin], Timeout: j.Timeout,
+			Attempts: j.Attempts, Again: again, tried: tried,
 		})
 	}
-	return work, nil
+	return work
 }
 
 // close writes verdicts into the ledger, one statement for each distinct reason.

@@ -106,15 +106,6 @@ func MakePlan(t Ticker, p Policy, newest, now time.Time) Plan {
 	return plan
 }
 
-// backoff is how long a failed task waits before its next try.
-func backoff(attempts int) time.Duration {
-	wait := time.Minute
-	for i := 1; i < attempts && wait < time.Hour; i++ {
-		wait *= 2
-	}
-	return min(wait, time.Hour)
-}
-
 // batches splits ticks into ascending groups of at most n.
 func batches(ticks []time.Time, n int) [][]time.Time {
 	sort.Slice(ticks, func(i, j int) bool { return ticks[i].Before(ticks[j]) })

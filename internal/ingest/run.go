@@ -30,6 +30,11 @@ type Job struct {
 	Tokens  []sdk.TokenID
 	Options map[string]map[string]string // by plugin
 	Timeout time.Duration                // of one Fetch
+	// Attempts is how many failed tries end automatic trying; 0: there is no end.
+	Attempts int
+	// Retry has Due return also what was given up after Attempts, and what would
+	// still wait for its next try.
+	Retry bool
 	// Delay is how long after its moment a tick becomes due (the job's jitter).
 	Delay time.Duration
 }
@@ -41,6 +46,20 @@ type Work struct {
 	Tokens  []sdk.TokenID
 	Options map[string]string
 	Timeout time.Duration
+	// Attempts is the job's.
+	Attempts int
+	// Again says that the ticks have their rows, which a new reading may correct.
+	Again bool
+	// tried is how many tries of a tick came to an end before.
+	tried map[time.Time]int
+}
+
+// Network is what a Runner needs of the gateway.
+type Network interface {
+	// Anchors resolves ticks; both results have one entry a tick.
+	Anchors(ctx context.Context, chain sdk.ChainID, ticks []time.Time) ([]sdk.Anchor, []error)
+	// Open starts the session of one fetch.
+	Open(ctx context.Context, scope gateway.Scope) (*gateway.Session, error)
 }
 
 // Outcome is what became of one tick.
@@ -81,7 +100,7 @@ func (s Summary) OK() bool {
 type Runner struct {
 	Store   *store.Store
 	Host    *host.Host
-	Gateway *gateway.Gateway
+	Gateway Network
 	Log     *slog.Logger
 	// Version is the pipeline's own, recorded with each run.
 	Version string
@@ -100,6 +119,7 @@ type Runner struct {
 
 	anchorMu sync.Mutex
 	anchors  map[anchorKey]sdk.Anchor
+	asking   map[sdk.ChainID]*sync.Mutex
 }
 
 type anchorKey struct {
@@ -217,7 +237,7 @@ func (r *Runner) runLane(ctx context.Context, runID string, p *Plugin, work []Wo
 			return ctx.Err()
 		}
 		for _, w := range work {
-			if err := r.fail(ctx, runID, w.Series, w.Ticks, err, record); err != nil {
+			if err := r.fail(ctx, runID, w, w.Ticks, err, record); err != nil {
 				return err
 			}
 		}
@@ -231,7 +251,7 @@ func (r *Runner) runLane(ctx context.Context, runID string, p *Plugin, work []Wo
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				if err := r.fail(ctx, runID, w.Series, w.Ticks, err, record); err != nil {
+				if err := r.fail(ctx, runID, w, w.Ticks, err, record); err != nil {
 					return err
 				}
 				continue
@@ -240,23 +260,6 @@ func (r *Runner) runLane(ctx context.Context, runID string, p *Plugin, work []Wo
 		if err := r.runWork(ctx, runID, process, p, w, record); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// fail writes one failure for every tick into the ledger.
-func (r *Runner) fail(ctx context.Context, runID string, s Series, ticks []time.Time, cause error, record func(Outcome)) error {
-	for _, tick := range ticks {
-		kind := sdk.KindOf(cause)
-		state := "failed"
-		if kind == sdk.KindUnrecoverable {
-			state = "unrecoverable"
-		}
-		key := taskKey(s, tick)
-		if err := r.Store.FailTask(ctx, key, runID, state, kind, cause.Error(), r.now(), backoff); err != nil {
-			return fmt.Errorf("writing down that %s at %s failed (%w): %w", s, tick.Format(time.RFC3339), cause, err)
-		}
-		record(Outcome{Series: s, Tick: tick, State: state, Kind: kind, Message: cause.Error()})
 	}
 	return nil
 }

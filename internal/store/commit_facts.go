@@ -17,6 +17,7 @@ type factTable struct {
 	key     []string // ts is one of them
 	value   []string // columns whose difference makes a new version, most telling first
 	was     string   // SQL text of the old value; empty: the table has no reason column
+	settles string   // SQL condition that s makes final what c had before finality; may be empty
 
 	n         int
 	row       func(i int, c []driver.Value) error
@@ -73,7 +74,11 @@ func (t factTable) probe() string {
 		differ = append(differ, "s."+c+" IS DISTINCT FROM c."+c)
 		old = append(old, "f."+c)
 	}
-	columns := "s.*"
+	columns, settled := "s.*", "NULL"
+	if t.settles != "" {
+		old = append(old, "f.finality")
+		settled = "CASE WHEN " + t.settles + " THEN 'was provisional' END"
+	}
 	if t.was != "" {
 		given := func(alias string) string {
 			return "CASE WHEN starts_with(" + alias + ".reason, '" + restatedMark + "') THEN NULL ELSE " + alias + ".reason END"
@@ -85,8 +90,12 @@ func (t factTable) probe() string {
 			ELSE '` + restatedMark + `' || concat_ws(', ',
 				CASE WHEN ` + valueDiffers + ` THEN 'was ' || coalesce(` + t.was + `, 'unknown') END,
 				CASE WHEN s.quality IS DISTINCT FROM c.quality THEN 'quality was ' || c.quality END,
+				` + settled + `,
 				CASE WHEN c.reason IS NOT NULL AND NOT starts_with(c.reason, '` + restatedMark + `') THEN 'reason was ' || c.reason END)
 			END AS reason)`
+	}
+	if t.settles != "" {
+		differ = append(differ, t.settles)
 	}
 	// A version must be newer than the one it replaces even if the clock went back.
 	return `CREATE OR REPLACE TEMP TABLE stage_new AS
@@ -134,10 +143,11 @@ func (b batch) metrics() factTable {
 		columns: `metric_id VARCHAR, token_id VARCHAR, ts TIMESTAMP, ref_ts TIMESTAMP, ref_epoch UBIGINT, period_start TIMESTAMP,
 			value DOUBLE, value_exact DECIMAL(38,18), uncertainty DOUBLE, height UBIGINT, epoch UBIGINT, quality VARCHAR,
 			reason VARCHAR, basis VARCHAR, finality VARCHAR, obs_ids BIGINT[], transform VARCHAR`,
-		key:   []string{"metric_id", "token_id", "ts", "basis"},
-		value: []string{"value", "value_exact", "quality"},
-		was:   exactText("c.value_exact", "c.value"),
-		n:     len(facts), collapsed: dropped, conflicts: conflicts,
+		key:     []string{"metric_id", "token_id", "ts", "basis"},
+		value:   []string{"value", "value_exact", "quality"},
+		was:     exactText("c.value_exact", "c.value"),
+		settles: "(c.finality = 'provisional' AND s.finality = 'finalized')",
+		n:       len(facts), collapsed: dropped, conflicts: conflicts,
 	}
 	for _, f := range facts {
 		t.times.add(f.TS)

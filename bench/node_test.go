@@ -1,0 +1,187 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/json"
+	"hash/fnv"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/accounts/abi"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/chaintest"
+	"github.com/lst-pipeline/lst-pipeline/sdk/evm"
+)
+
+// node is an Ethereum node behind a latency. Its contracts are chaintest's; its
+// blocks are too, but one slot in a hundred is empty, as on mainnet, so that the
+// search for blocks has something to search for. It counts requests and keeps the
+// contract calls that came in rounds of Multicall3.
+type node struct {
+	state   http.Handler // answers eth_call
+	latency time.Duration
+	head    time.Time
+	slots   []uint32 // slot of each block
+
+	mu       sync.Mutex
+	headers  int // HTTP requests for blocks
+	calls    int // HTTP requests for eth_call
+	other    int
+	wanted   map[string][]single // by block hash, in order of arrival
+	accounts bool                // note what rounds hold
+}
+
+// single is one contract call of a round.
+type single struct {
+	To   common.Address `json:"to"`
+	Data hexutil.Bytes  `json:"data"`
+}
+
+const (
+	firstNumber = 17_000_000
+	slotTime    = 12 * time.Second
+)
+
+var firstSlot = chaintest.BlockAt(time.Date(2023, 5, 1, 0, 0, 0, 0, time.UTC)).Time
+
+func newNode(state http.Handler, latency time.Duration, head time.Time) *node {
+	n := &node{state: state, latency: latency, head: head, wanted: map[string][]single{}}
+	for slot := uint32(0); time.Duration(slot)*slotTime <= head.Sub(firstSlot); slot++ {
+		h := fnv.New32a()
+		_, _ = h.Write([]byte{byte(slot), byte(slot >> 8), byte(slot >> 16), byte(slot >> 24)})
+		if h.Sum32()%100 != 7 {
+			n.slots = append(n.slots, slot)
+		}
+	}
+	return n
+}
+
+func (n *node) time(number uint64) time.Time {
+	return firstSlot.Add(time.Duration(n.slots[number-firstNumber]) * slotTime)
+}
+
+func (n *node) newest() uint64 { return firstNumber + uint64(len(n.slots)) - 1 }
+
+func (n *node) block(tag string) any {
+	number := n.newest() - 64 // finalised
+	if tag != "finalized" {
+		var err error
+		if number, err = hexutil.DecodeUint64(tag); err != nil || number < firstNumber || number > n.newest() {
+			return nil
+		}
+	}
+	b := chaintest.BlockAt(n.time(number))
+	return map[string]any{"number": hexutil.Uint64(number), "timestamp": hexutil.Uint64(b.Time.Unix()), "hash": b.Hash()}
+}
+
+type call struct {
+	ID     json.RawMessage   `json:"id"`
+	Method string            `json:"method"`
+	Params []json.RawMessage `json:"params"`
+}
+
+func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	time.Sleep(n.latency)
+	var calls []call
+	if json.Unmarshal(body, &calls) != nil {
+		calls = make([]call, 1)
+		_ = json.Unmarshal(body, &calls[0])
+	}
+	n.note(calls)
+	if calls[0].Method != "eth_getBlockByNumber" {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		n.state.ServeHTTP(w, r)
+		return
+	}
+	list := make([]any, len(calls))
+	for i, c := range calls {
+		var tag string
+		_ = json.Unmarshal(c.Params[0], &tag)
+		list[i] = map[string]any{"jsonrpc": "2.0", "id": c.ID, "result": n.block(tag)}
+	}
+	var v any = list
+	if !bytes.HasPrefix(body, []byte("[")) {
+		v = list[0]
+	}
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func (n *node) note(calls []call) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch calls[0].Method {
+	case "eth_getBlockByNumber":
+		n.headers++
+	case "eth_call":
+		n.calls++
+	default:
+		n.other++
+	}
+	if !n.accounts {
+		return
+	}
+	for _, c := range calls {
+		var message single
+		var at struct{ BlockHash string }
+		if c.Method != "eth_call" || json.Unmarshal(c.Params[0], &message) != nil || json.Unmarshal(c.Params[1], &at) != nil {
+			continue
+		}
+		n.wanted[at.BlockHash] = append(n.wanted[at.BlockHash], unpack(message)...)
+	}
+}
+
+var aggregate3 = func() abi.Arguments {
+	calls, err := abi.NewType("tuple[]", "", []abi.ArgumentMarshaling{
+		{Name: "target", Type: "address"}, {Name: "allowFailure", Type: "bool"}, {Name: "callData", Type: "bytes"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return abi.Arguments{{Type: calls}}
+}()
+
+// unpack lists the calls of a round; a call that is none stands for itself.
+func unpack(message single) []single {
+	if message.To != evm.Multicall3 {
+		return []single{message}
+	}
+	values, err := aggregate3.Unpack(message.Data[4:])
+	if err != nil {
+		panic(err)
+	}
+	type inner struct {
+		Target       common.Address
+		AllowFailure bool
+		CallData     []byte
+	}
+	var out []single
+	for _, c := range *abi.ConvertType(values[0], new([]inner)).(*[]inner) {
+		out = append(out, single{To: c.Target, Data: c.CallData})
+	}
+	return out
+}
+
+func (n *node) requests() (headers, calls, other int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.headers, n.calls, n.other
+}
+
+// The search for blocks must not be flattered by a chain without empty slots.
+func TestTheNodeHasEmptySlots(t *testing.T) {
+	t.Parallel()
+	n := newNode(nil, 0, firstSlot.Add(24*time.Hour))
+	if got := len(n.slots); got < 7050 || got > 7190 || !strings.HasPrefix(n.block("finalized").(map[string]any)["hash"].(string), "0x") {
+		t.Errorf("a day has %d blocks in 7,200 slots", got)
+	}
+}
