@@ -49,7 +49,7 @@ func renderTable(w io.Writer, r *Result, format string) error {
 	configs := make([]table.ColumnConfig, len(r.Columns))
 	for i, c := range r.Columns {
 		head[i] = visible(c.Name)
-		configs[i] = table.ColumnConfig{Number: i + 1}
+		configs[i] = table.ColumnConfig{Number: i + 1, Align: text.AlignLeft, AlignHeader: text.AlignLeft}
 		if isNumeric(c.Type) {
 			configs[i].Align, configs[i].AlignHeader = text.AlignRight, text.AlignRight
 		}
@@ -64,6 +64,9 @@ func renderTable(w io.Writer, r *Result, format string) error {
 				continue
 			}
 			cells[i] = visible(textOf(v, r.Columns[i].Type))
+			if format == "markdown" { // which would pass HTML on
+				cells[i] = strings.ReplaceAll(cells[i].(string), "<", "&lt;")
+			}
 		}
 		t.AppendRow(cells)
 	}
