@@ -24,13 +24,17 @@ type engine struct {
 	host    *host.Host
 	plugins []*ingest.Plugin
 	runner  *ingest.Runner
+	// borrowed says that somebody else closes the store.
+	borrowed bool
 }
 
 // engineOptions are what differs between the verbs that ingest.
 type engineOptions struct {
-	command        string // run | serve | backfill | demo
-	record, replay string // folders
+	command        string   // run | serve | backfill | demo
+	record, replay string   // folders
 	plugins        []string // that must be there; others are started too
+	// store is the warehouse a daemon has open already; its engine leaves it open.
+	store *store.Store
 }
 
 // openEngine opens the warehouse, starts the plugins and registers what they are.
@@ -49,7 +53,9 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 		return nil, err
 	}
 	e.plugins = ingest.Expect(e.plugins, cfg.Plugins.Dir, opt.plugins)
-	if e.store, err = store.Open(ctx, cfg.Database, store.Options{Command: "pipeline " + opt.command}); err != nil {
+	if e.store = opt.store; e.store != nil {
+		e.borrowed = true
+	} else if e.store, err = store.Open(ctx, cfg.Database, store.Options{Command: "pipeline " + opt.command}); err != nil {
 		return nil, err
 	}
 	if e.gateway, err = gateway.New(gateway.Options{
@@ -60,7 +66,7 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 	}); err != nil {
 		return nil, withCode(exitUsage, err)
 	}
-	e.host = host.New(host.Options{Logger: e.log})
+	e.host = host.New(host.Options{Logger: e.log, MaxRSS: cfg.Plugins.MaxRSSBytes()})
 	if err = ingest.Start(ctx, e.host, e.plugins); err != nil {
 		return nil, err
 	}
@@ -86,7 +92,7 @@ func (e *engine) Close() error {
 	if e.gateway != nil {
 		errs = append(errs, e.gateway.Close())
 	}
-	if e.store != nil {
+	if e.store != nil && !e.borrowed {
 		errs = append(errs, e.store.Close())
 	}
 	return errors.Join(errs...)
@@ -115,7 +121,7 @@ func storeChains(cfg *config.Config) []store.Chain {
 	var chains []store.Chain
 	for _, c := range cfg.Chains {
 		kind := "block"
-		if c.Kind == config.Solana {
+		if c.Kind != config.EVM {
 			kind = "slot"
 		}
 		chains = append(chains, store.Chain{ID: sdk.ChainID(c.Name), Kind: c.Kind, Name: c.Title, NativeAsset: c.NativeAsset, HeightKind: kind})

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sort"
 	"time"
@@ -55,7 +56,7 @@ run that was killed is completed by the next one.`,
 			if err != nil {
 				return err
 			}
-			return a.printSummary(sum)
+			return errors.Join(a.printSummary(sum), e.afterRun(cmd.Context(), sum))
 		},
 	}
 	cmd.Flags().StringSliceVar(&jobs, "job", nil, "only these jobs")

@@ -7,16 +7,25 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lst-pipeline/lst-pipeline/config"
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
-	warehouse "github.com/lst-pipeline/lst-pipeline/sql"
+	"github.com/lst-pipeline/lst-pipeline/internal/serve"
 )
 
 func newStatus(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what the warehouse has, what is missing and why",
-		Args:  cobra.NoArgs,
+		Long: `status compares the ledger with the schedules, one line for each job, plugin and
+chain: the last 14 ticks (newest right), the newest complete tick and its age, when
+the next one is due, and the newest error that still stands. While the daemon holds
+the warehouse, the newest published copy is read, which may be publish.every old.
+
+  # have · ~ partial · x failed · q quarantined · u unrecoverable
+  . due · > running · - superseded
+
+A line is stale when its newest complete tick is two periods of the job old, or
+when there is none. Exit code 3 says that a required line is stale.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if err := checkFormat(a.output); err != nil {
 				return err
@@ -25,11 +34,7 @@ func newStatus(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all, err := query.List(warehouse.FS())
-			if err != nil {
-				return err
-			}
-			named, err := query.Find(all, "coverage")
+			specs, err := jobSpecs(cfg)
 			if err != nil {
 				return err
 			}
@@ -38,15 +43,16 @@ func newStatus(a *app) *cobra.Command {
 				return err
 			}
 			defer closeInto(&err, db)
-			res, err := query.Run(cmd.Context(), db, named, nil, queryDefaults(cfg))
+			now := queryDefaults(cfg).AsOf
+			all, err := serve.Coverage(cmd.Context(), db, specs, now)
 			if err != nil {
 				return err
 			}
-			if err := query.Render(a.stdout, res, a.output); err != nil {
+			if err := query.Render(a.stdout, statusTable(all, now, a.output == "table" || a.output == "markdown"), a.output); err != nil {
 				return err
 			}
-			if bad := notInOrder(cfg, res, queryDefaults(cfg).AsOf); len(bad) > 0 {
-				return withCode(exitIncomplete, fmt.Errorf("not in order; `pipeline run` reads what can still be read:\n  %s", strings.Join(bad, "\n  ")))
+			if late := serve.Late(all); len(late) > 0 {
+				return withCode(exitIncomplete, fmt.Errorf("%d required series are stale; the column error says why, `pipeline doctor` what to look at, and `pipeline run` tries again", len(late)))
 			}
 			return nil
 		},
@@ -55,42 +61,80 @@ func newStatus(a *app) *cobra.Command {
 	return cmd
 }
 
-// notInOrder says, a line each, which series of required jobs have failed or open
-// ticks or are stale, and which required jobs have no series at all. res is the
-// answer of the query coverage at now.
-func notInOrder(cfg *config.Config, res *query.Result, now time.Time) (bad []string) {
-	at := map[string]int{}
-	for i, c := range res.Columns {
-		at[c.Name] = i
+// statusTable is the grid for people, or the same with plain values for machines.
+func statusTable(all []serve.Series, now time.Time, people bool) *query.Result {
+	res := &query.Result{Columns: []query.Column{
+		{Name: "job", Type: "VARCHAR"}, {Name: "plugin", Type: "VARCHAR"}, {Name: "chain", Type: "VARCHAR"}, {Name: "state", Type: "VARCHAR"},
+		{Name: "ticks", Type: "VARCHAR"}, {Name: "newest", Type: "TIMESTAMP"}, {Name: "age", Type: "VARCHAR"}, {Name: "next", Type: "TIMESTAMP"},
+		{Name: "error", Type: "VARCHAR"},
+	}}
+	if !people {
+		res.Columns[6] = query.Column{Name: "age_s", Type: "BIGINT"}
+		res.Columns = append(res.Columns, query.Column{Name: "error_class", Type: "VARCHAR"}, query.Column{Name: "required", Type: "BOOLEAN"},
+			query.Column{Name: "expected", Type: "TIMESTAMP"})
 	}
-	for _, j := range cfg.Jobs {
-		ticks, err := j.Ticks()
-		if !j.Required || j.Schedule == "" || err != nil {
-			continue
+	for _, s := range all {
+		row := []any{s.Job, orNull(s.Plugin), orNull(s.Chain), statusWord(s), orNull(s.Grid), timeOrNull(s.Newest), nil, timeOrNull(s.Next), nil}
+		switch {
+		case s.Newest.IsZero():
+		case people:
+			row[6] = age(now.Sub(s.Newest))
+		default:
+			row[6] = int64(now.Sub(s.Newest) / time.Second)
 		}
-		// The newest tick may still be under way; the one before it may not.
-		owed := ticks.Last(ticks.Last(now).Add(-1))
-		found := false
-		for _, row := range res.Rows {
-			if row[at["job"]] != j.Name {
-				continue
-			}
-			found = true
-			series := fmt.Sprintf("%s: %v on %v", j.Name, row[at["plugin"]], row[at["chain"]])
-			failed, open := row[at["failed"]].(int64), row[at["open_ticks"]].(int64)
-			newest, have := row[at["newest_have"]].(time.Time)
-			switch {
-			case failed > 0 || open > 0:
-				bad = append(bad, fmt.Sprintf("%s: %d ticks failed, %d open", series, failed, open))
-			case !have:
-				bad = append(bad, series+": no complete tick")
-			case newest.Before(owed):
-				bad = append(bad, fmt.Sprintf("%s: stale, the newest complete tick is of %s", series, newest.Format(time.RFC3339)))
-			}
+		if people {
+			row[8] = orNull(shorten(s.Error, 60))
+		} else {
+			row[8] = orNull(s.Error)
+			row = append(row, orNull(s.Class), s.Required, timeOrNull(s.Expected))
 		}
-		if !found {
-			bad = append(bad, j.Name+": never read")
-		}
+		res.Rows = append(res.Rows, row)
 	}
-	return bad
+	return res
+}
+
+// statusWord sums a line up.
+func statusWord(s serve.Series) string {
+	switch {
+	case s.Stale && s.Newest.IsZero():
+		return "never"
+	case s.Stale:
+		return "stale"
+	case s.Expected.IsZero():
+		return "no schedule"
+	case s.Newest.Before(s.Expected):
+		return "pending"
+	}
+	return "ok"
+}
+
+func timeOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
+}
+
+// age writes a duration with its two largest units.
+func age(d time.Duration) string {
+	if d < 0 {
+		return "-" + age(-d)
+	}
+	day := 24 * time.Hour
+	switch {
+	case d >= day:
+		return fmt.Sprintf("%dd %dh", d/day, d%day/time.Hour)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh %dm", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return fmt.Sprintf("%dm %ds", d/time.Minute, d%time.Minute/time.Second)
+}
+
+// shorten cuts a text to n characters and its first line.
+func shorten(s string, n int) string {
+	s, _, _ = strings.Cut(s, "\n")
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
 }

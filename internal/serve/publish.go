@@ -84,7 +84,7 @@ func (p *publisher) due() (wait time.Duration, ok bool) {
 		return 0, false
 	}
 	now := time.Now()
-	if at := p.last.Add(p.conf.Every); at.After(now) && p.last.Before(now) { // a clock set back does not hold it up
+	if at := p.last.Add(p.conf.Every); at.After(now) && !p.last.After(now) { // a clock set back does not hold it up
 		wait = at.Sub(now)
 	}
 	if at := p.tried.Add(publishRetry); !p.tried.IsZero() && at.After(now) {

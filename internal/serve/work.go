@@ -30,8 +30,10 @@ type Shop struct {
 	Log     *slog.Logger
 	Version string
 	Dir     string // of the plugins
-	Chains  []sdk.ChainID
-	Now     func() time.Time // nil: time.Now
+	// Required are the plugins that jobs name; one that is missing is reported.
+	Required []string
+	Chains   []sdk.ChainID
+	Now      func() time.Time // nil: time.Now
 
 	mu      sync.Mutex
 	seen    string // what Dir looked like at the last discovery
@@ -73,7 +75,7 @@ type worker struct {
 // Pass implements Worker.
 func (w *worker) Pass(ctx context.Context) (ingest.Summary, error) {
 	s := w.shop
-	plugins, tokens := s.current(ctx)
+	plugins, tokens := s.current(ctx, w.job)
 	// A runner belongs to one run at a time, so that jobs do not wait for each other;
 	// the store queues their writes.
 	r := &ingest.Runner{
@@ -122,10 +124,10 @@ func (s *Shop) mention(reasons []string) {
 	}
 }
 
-// current returns the plugins of the folder, looked up again if a binary has
-// changed since, or if one could not be used a while ago. Each caller gets values
-// of its own.
-func (s *Shop) current(ctx context.Context) ([]*ingest.Plugin, map[sdk.TokenID]sdk.Token) {
+// current returns the plugins of the folder that the job may take, looked up again
+// if a binary has changed since, or if one could not be used a while ago. Each
+// caller gets values of its own.
+func (s *Shop) current(ctx context.Context, job ingest.Job) ([]*ingest.Plugin, map[sdk.TokenID]sdk.Token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	broken := slices.ContainsFunc(s.plugins, func(p *ingest.Plugin) bool { return p.Err != nil })
@@ -142,6 +144,9 @@ func (s *Shop) current(ctx context.Context) ([]*ingest.Plugin, map[sdk.TokenID]s
 	}
 	var list []*ingest.Plugin
 	for _, p := range s.plugins {
+		if len(job.Plugins) > 0 && !slices.Contains(job.Plugins, p.Binary.Name) {
+			continue // another job's, also when it is broken
+		}
 		list = append(list, &ingest.Plugin{Binary: p.Binary, Description: p.Description, Err: p.Err})
 	}
 	return list, s.tokens
@@ -149,7 +154,12 @@ func (s *Shop) current(ctx context.Context) ([]*ingest.Plugin, map[sdk.TokenID]s
 
 // discover looks the plugins up and registers them.
 func (s *Shop) discover(ctx context.Context) error {
-	found, err := ingest.Discover(ctx, s.Host, s.Dir, nil)
+	found, err := ingest.Find(s.Dir, nil)
+	if err != nil {
+		return err
+	}
+	found = ingest.Expect(found, s.Dir, s.Required)
+	err = ingest.Start(ctx, s.Host, found)
 	for _, p := range found {
 		p.Stop()
 	}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/lst-pipeline/lst-pipeline/config"
+	"github.com/lst-pipeline/lst-pipeline/internal/ingest"
+	"github.com/lst-pipeline/lst-pipeline/internal/notify"
+	"github.com/lst-pipeline/lst-pipeline/internal/serve"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
+)
+
+// afterRun publishes what a run has changed and tells the receivers of alerts. The
+// daemon does both by itself, in its own time.
+func (e *engine) afterRun(ctx context.Context, sum ingest.Summary) error {
+	return errors.Join(e.publish(ctx, sum), e.alert(ctx))
+}
+
+func (e *engine) publish(ctx context.Context, sum ingest.Summary) error {
+	if e.cfg.Publish.Dir == "" || len(sum.Outcomes) == 0 {
+		return nil
+	}
+	command, err := copyCommand()
+	if err != nil {
+		return err
+	}
+	m, err := e.store.Publish(ctx, store.PublishOptions{Dir: e.cfg.Publish.Dir, Keep: e.cfg.Publish.Keep, RunID: sum.RunID, Copy: command})
+	if err != nil {
+		return fmt.Errorf("the run is stored, but no copy for readers was made: %w", err)
+	}
+	e.log.Debug("published", "file", m.File, "bytes", m.Bytes)
+	return nil
+}
+
+func (e *engine) alert(ctx context.Context) error {
+	if len(e.cfg.Notify) == 0 {
+		return nil
+	}
+	specs, err := jobSpecs(e.cfg)
+	if err != nil {
+		return err
+	}
+	series, err := serve.Coverage(ctx, e.store, specs, time.Now().UTC())
+	if err != nil {
+		return err
+	}
+	if err := newNotifier(e.cfg, e.store, e.log).Check(ctx, serve.Findings(series)); err != nil {
+		return fmt.Errorf("the run is stored, but not every alert was told: %w", err)
+	}
+	return nil
+}
+
+func newNotifier(cfg *config.Config, book notify.Book, log *slog.Logger) *notify.Notifier {
+	n := &notify.Notifier{Book: book, Log: log}
+	for _, r := range cfg.Notify {
+		n.Receivers = append(n.Receivers, notify.Receiver{
+			Name: r.Name, Webhook: r.Webhook.Reveal(), Command: r.Command, Events: r.Events, DepegBPS: r.DepegBPS,
+		})
+	}
+	return n
+}
+
+// jobSpecs are the jobs with a schedule, as the ledger is compared with them.
+func jobSpecs(cfg *config.Config) ([]serve.JobSpec, error) {
+	var specs []serve.JobSpec
+	for _, j := range cfg.Jobs {
+		if j.Schedule == "" {
+			continue
+		}
+		ticks, err := j.Ticks()
+		if err != nil {
+			return nil, withCode(exitUsage, fmt.Errorf("job %s: %w", j.Name, err))
+		}
+		specs = append(specs, serve.JobSpec{Name: j.Name, Schedule: ticks, Offset: j.Offset(), Required: j.Required, Plugins: j.Plugins})
+	}
+	return specs, nil
+}
