@@ -44,6 +44,16 @@ func TestSQL(t *testing.T) {
 	}
 }
 
+func TestEveryNamedQueryHasATest(t *testing.T) {
+	t.Parallel()
+	for _, n := range queries(t) {
+		text, err := os.ReadFile("tests/query_" + n.Name + ".txtar")
+		if err != nil || !strings.Contains(string(text), "-- query --\n"+n.Name) {
+			t.Errorf("tests/query_%s.txtar does not ask %s: %v", n.Name, n.Name, err)
+		}
+	}
+}
+
 func runFile(t *testing.T, file string) {
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
