@@ -51,11 +51,11 @@ func (c *checker) chains(chains []any) []string {
 		switch text(chain["kind"]) {
 		case EVM:
 			if _, set := chain["genesis"]; set {
-				c.refuse(child(path, "genesis"), "belongs to chains of kind solana; an evm chain has network_id")
+				c.refuse(child(path, "genesis"), "belongs to chains of kind solana or beacon; an evm chain has network_id")
 			}
-		case Solana:
+		case Solana, Beacon:
 			if _, set := chain["network_id"]; set {
-				c.refuse(child(path, "network_id"), "belongs to chains of kind evm; a solana chain has genesis")
+				c.refuse(child(path, "network_id"), "belongs to chains of kind evm; a %s chain has genesis", text(chain["kind"]))
 			}
 		}
 		endpoints := list(chain["endpoints"])

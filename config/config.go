@@ -73,17 +73,19 @@ func (p Plugins) MaxRSSBytes() int64 {
 const (
 	EVM    = "evm"
 	Solana = "solana"
+	Beacon = "beacon"
 )
 
 // Chain is one chain with its endpoints in order of preference.
 type Chain struct {
 	Name        string `json:"name"`
 	Title       string `json:"title"` // defaults to Name
-	Kind        string `json:"kind"`  // EVM or Solana
+	Kind        string `json:"kind"`  // EVM, Solana or Beacon
 	NativeAsset string `json:"native_asset"`
 	// NetworkID is the EVM chain id endpoints must answer; 0: not asked.
 	NetworkID uint64 `json:"network_id"`
-	// Genesis is the Solana genesis hash endpoints must answer; empty: not asked.
+	// Genesis is the Solana genesis hash, or the beacon chain's genesis validators
+	// root, that endpoints must answer; empty: not asked.
 	Genesis string `json:"genesis"`
 	// Verify is how many endpoints are asked for the same block: 1 or 2.
 	Verify int `json:"verify"`

@@ -95,10 +95,10 @@ const variable = "^[A-Za-z_][A-Za-z0-9_]*$"
 
 // patterns says in words what a pattern of the schema asks for.
 var patterns = map[string]string{
-	"^[a-z][a-z0-9_-]{0,62}$":           "want lower-case letters, digits, - and _, beginning with a letter",
-	"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$": "want letters, digits, -, _ and ., beginning with a letter or digit",
-	"^[A-Z][A-Z0-9]{0,15}$":             "want an asset in capitals, for example ETH",
-	"^[1-9A-HJ-NP-Za-km-z]{32,44}$":     "want a hash in base58, as getGenesisHash answers it",
+	"^[a-z][a-z0-9_-]{0,62}$":                        "want lower-case letters, digits, - and _, beginning with a letter",
+	"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$":              "want letters, digits, -, _ and ., beginning with a letter or digit",
+	"^[A-Z][A-Z0-9]{0,15}$":                          "want an asset in capitals, for example ETH",
+	"^([1-9A-HJ-NP-Za-km-z]{32,44}|0x[0-9a-f]{64})$": "want a hash in base58, as getGenesisHash answers it, or a genesis validators root in lower-case hex",
 }
 
 // errAddress is what is wrong with a URL, without the URL.

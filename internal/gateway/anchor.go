@@ -11,8 +11,8 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
-// Anchor returns the point of a chain that stands for a tick: on EVM chains the
-// last finalised block at or before it, on Solana the finalised slot now.
+// Anchor returns the point of a chain that stands for a tick: on EVM chains and the
+// beacon chain the last finalised block at or before it, on Solana the finalised slot now.
 //
 // A tick of the last minutes, whose own blocks are not final yet, gets the
 // newest finalised block, and the same one for as long as the gateway lives, so
@@ -41,6 +41,8 @@ func (g *Gateway) Anchors(ctx context.Context, id sdk.ChainID, ticks []time.Time
 	switch {
 	case c.Kind == Solana:
 		s.solana(ctx)
+	case c.Kind == Beacon:
+		s.beacon(ctx)
 	case g.player != nil:
 		s.replayed()
 	default:

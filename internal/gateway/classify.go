@@ -42,7 +42,7 @@ type trouble struct {
 func (t *trouble) Error() string { return fmt.Sprintf("endpoint %q: %s", t.alias, t.text) }
 
 // httpTrouble says what a status other than 200 means.
-func httpTrouble(status int) *trouble {
+func httpTrouble(kind string, status int) *trouble {
 	t := &trouble{class: classHTTP, kind: sdk.KindTransient, text: fmt.Sprintf("http %d", status)}
 	if name := http.StatusText(status); name != "" {
 		t.text += " (" + strings.ToLower(name) + ")"
@@ -58,6 +58,9 @@ func httpTrouble(status int) *trouble {
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status/100 == 3:
 		t.kind, t.ruleOut, t.fault = sdk.KindConfig, true, true
 		t.text += ": the endpoint's URL is not a JSON-RPC server"
+		if kind == Beacon {
+			t.text = strings.TrimSuffix(t.text, "JSON-RPC server") + "beacon node"
+		}
 	case status/100 == 5, status == http.StatusRequestTimeout:
 		t.fault = true
 	default: // 402, 403 and other refusals: another endpoint may serve
@@ -81,6 +84,9 @@ func has(text string, phrases ...string) bool {
 // so for EVM chains the message decides where the code does not.
 func rpcTrouble(kind string, e *rpcError) *trouble {
 	msg := strings.ToLower(e.Message)
+	if kind == Beacon {
+		return nil // sorted by its status already, see beaconAnswer
+	}
 	t := &trouble{kind: sdk.KindTransient, text: fmt.Sprintf("json-rpc error %d: %s", e.Code, shorten(e.Message, 160))}
 	if kind == Solana {
 		return solanaTrouble(t, e.Code, msg)

@@ -45,6 +45,9 @@ type endpoint struct {
 func newEndpoint(c *chain, e Endpoint, transport http.RoundTripper) *endpoint {
 	e.Timeout = cmpOr(e.Timeout, 30*time.Second)
 	e.MaxBatch = cmpOr(e.MaxBatch, 100)
+	if c.Kind == Beacon {
+		e.MaxBatch = 1 // the Beacon API has no batches
+	}
 	e.Burst = cmpOr(e.Burst, max(1, int(math.Ceil(e.RatePerSecond))))
 	limit := rate.Limit(e.RatePerSecond)
 	if e.RatePerSecond == 0 {
@@ -106,13 +109,16 @@ func (e *endpoint) spend(ctx context.Context, n int) error {
 
 // identify asks once which chain the endpoint serves.
 func (e *endpoint) identify(ctx context.Context, t tallies) *trouble {
-	probe := call{method: "eth_chainId"}
-	if e.chain.Kind == Solana {
+	probe, ask := call{method: "eth_chainId"}, e.chain.Genesis != ""
+	switch e.chain.Kind {
+	case Solana:
 		probe.method = "getGenesisHash"
-		if e.chain.Genesis == "" {
-			return nil
-		}
-	} else if e.chain.NetworkID == 0 {
+	case Beacon:
+		probe.method = beaconGenesis
+	default:
+		ask = e.chain.NetworkID != 0
+	}
+	if !ask {
 		return nil
 	}
 	if known, _, _ := e.identity(); known {
@@ -142,7 +148,11 @@ func (e *endpoint) identify(ctx context.Context, t tallies) *trouble {
 	var got string
 	_ = json.Unmarshal(answers[0].result, &got) // a non-string is simply not the identity
 	right := got == e.chain.Genesis
-	if e.chain.Kind == EVM {
+	switch e.chain.Kind {
+	case Beacon:
+		g, err := parseGenesis(answers[0].result)
+		got, right = g.root, err == nil && g.root == e.chain.Genesis
+	case EVM:
 		id, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(got), "0x"), 16, 64)
 		right = err == nil && id == e.chain.NetworkID
 		if err == nil {
@@ -167,8 +177,11 @@ func (e *endpoint) identify(ctx context.Context, t tallies) *trouble {
 // stranger is the trouble with an endpoint that answered the wrong identity.
 func (e *endpoint) stranger(got string) *trouble {
 	want := "chain id " + strconv.FormatUint(e.chain.NetworkID, 10)
-	if e.chain.Kind == Solana {
+	switch e.chain.Kind {
+	case Solana:
 		want = "genesis hash " + e.chain.Genesis
+	case Beacon:
+		want = "genesis validators root " + e.chain.Genesis
 	}
 	return &trouble{class: classIdentity, kind: sdk.KindIdentity, alias: e.Alias, ruleOut: true,
 		text: fmt.Sprintf("serves another chain: it answers %q, want %s; correct its URL", shorten(got, 64), want)}
@@ -214,18 +227,11 @@ func (e *endpoint) exchange(parent context.Context, calls []call, t tallies) (ou
 	}
 	ctx, cancel := context.WithTimeout(parent, e.Timeout)
 	defer cancel()
-	body := encodeCalls(calls)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.URL, bytes.NewReader(body))
+	req, err := e.request(ctx, calls)
 	if err != nil {
 		return nil, &trouble{class: classHTTP, kind: sdk.KindConfig, ruleOut: true, text: "its URL cannot be used"}
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", "lst-pipeline")
-	for k, v := range e.Headers {
-		req.Header.Set(k, v)
-	}
-	t.request(len(calls), len(body))
+	t.request(len(calls), int(req.ContentLength))
 	res, err := e.client.Do(req)
 	if err != nil {
 		return nil, transportTrouble(parent, err)
@@ -239,12 +245,15 @@ func (e *endpoint) exchange(parent context.Context, calls []call, t tallies) (ou
 		} else if res.StatusCode == http.StatusTooManyRequests {
 			e.leaveAlone(e.chain.pause)
 		}
+		if e.chain.Kind == Beacon {
+			return e.beaconAnswer(calls[0], res.StatusCode, raw)
+		}
 		// Some servers put a proper JSON-RPC error behind HTTP 400.
 		if answers, bad := decodeAnswers(e.chain.secrets.body(raw), len(calls)); res.StatusCode == http.StatusBadRequest &&
 			bad == nil && answers[0].err != nil {
 			return answers, nil
 		}
-		return nil, httpTrouble(res.StatusCode)
+		return nil, httpTrouble(e.chain.Kind, res.StatusCode)
 	}
 	if err != nil {
 		return nil, transportTrouble(parent, err)
@@ -253,11 +262,33 @@ func (e *endpoint) exchange(parent context.Context, calls []call, t tallies) (ou
 		return nil, &trouble{class: classOversize, kind: sdk.KindConfig, ruleOut: true, split: true,
 			text: fmt.Sprintf("the answer is larger than %d bytes (max_body)", e.chain.maxBody)}
 	}
+	if e.chain.Kind == Beacon {
+		return e.beaconAnswer(calls[0], res.StatusCode, e.chain.secrets.body(raw))
+	}
 	out, err = decodeAnswers(e.chain.secrets.body(raw), len(calls))
 	if err != nil {
 		return nil, &trouble{class: classBody, kind: sdk.KindTransient, fault: true, text: err.Error()}
 	}
 	return out, nil
+}
+
+// request is the HTTP request of the calls.
+func (e *endpoint) request(ctx context.Context, calls []call) (req *http.Request, err error) {
+	if e.chain.Kind == Beacon {
+		req, err = e.beaconRequest(ctx, calls[0])
+	} else {
+		req, err = http.NewRequestWithContext(ctx, http.MethodPost, e.URL, bytes.NewReader(encodeCalls(calls)))
+	}
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "lst-pipeline")
+	for k, v := range e.Headers {
+		req.Header.Set(k, v)
+	}
+	return req, nil
 }
 
 func transportTrouble(parent context.Context, err error) *trouble {

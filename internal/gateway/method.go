@@ -46,8 +46,11 @@ var solanaPinned = map[string]bool{
 
 // mayRead reports whether a plugin may use the method on a kind of chain.
 func mayRead(kind, method string) bool {
-	if kind == Solana {
+	switch kind {
+	case Solana:
 		return solanaRead.MatchString(method)
+	case Beacon:
+		return beaconReads.MatchString(method)
 	}
 	_, ok := evmReads[method]
 	return ok
@@ -60,8 +63,11 @@ var quantity = regexp.MustCompile(`^0[xX][0-9a-fA-F]+$`)
 // call names a block by number or hash. Such answers may be shared between
 // recordings and compared between endpoints.
 func pinned(kind string, c call) bool {
-	if kind == Solana {
+	switch kind {
+	case Solana:
 		return solanaPinned[c.method]
+	case Beacon:
+		return beaconPinned.MatchString(c.method)
 	}
 	at, ok := evmReads[c.method]
 	if !ok || at == never {

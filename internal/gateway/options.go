@@ -14,14 +14,14 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
-// Endpoint is one JSON-RPC server of a chain. Only the alias ever leaves the
+// Endpoint is one JSON-RPC server, or one beacon node, of a chain. Only the alias ever leaves the
 // gateway.
 type Endpoint struct {
 	Alias   string
 	URL     string
 	Headers map[string]string
 	// RatePerSecond and Burst are the budget in JSON-RPC calls (providers count
-	// each call of a batch), shared by all sessions. 0 means no limit; Burst
+	// each call of a batch) or requests of a beacon node, shared by all sessions. 0 means no limit; Burst
 	// defaults to one second's worth.
 	RatePerSecond float64
 	Burst         int
@@ -34,19 +34,21 @@ type Endpoint struct {
 	Archive bool
 }
 
-// The two kinds of chain the gateway speaks.
+// The kinds of chain the gateway speaks.
 const (
 	EVM    = "evm"
 	Solana = "solana"
+	Beacon = "beacon" // Ethereum's consensus layer, over the Beacon API
 )
 
 // Chain is a chain with its pool of endpoints in order of preference.
 type Chain struct {
 	ID   sdk.ChainID
-	Kind string // evm | solana
+	Kind string // evm | solana | beacon
 	// NetworkID is the eth_chainId an endpoint must answer; 0 asks nothing.
 	NetworkID uint64
-	// Genesis is the genesis hash a Solana endpoint must answer; "" asks nothing.
+	// Genesis is the genesis hash a Solana endpoint must answer, or the genesis
+	// validators root of a beacon node; "" asks nothing.
 	Genesis   string
 	Endpoints []Endpoint
 	// Verify 2 asks a second endpoint for every read pinned to a block and
@@ -131,8 +133,8 @@ func (o Options) check() error {
 			bad("chain %s: named twice", c.ID)
 		}
 		seen[c.ID] = true
-		if c.Kind != EVM && c.Kind != Solana {
-			bad("chain %s: kind %q is neither evm nor solana", c.ID, c.Kind)
+		if c.Kind != EVM && c.Kind != Solana && c.Kind != Beacon {
+			bad("chain %s: kind %q is none of evm, solana and beacon", c.ID, c.Kind)
 		}
 		if c.Verify > 2 || c.Verify < 0 {
 			bad("chain %s: verify must be 0, 1 or 2", c.ID)

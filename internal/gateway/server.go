@@ -36,28 +36,29 @@ func (g *Gateway) serve(ln net.Listener) {
 	}()
 }
 
-// ServeHTTP answers JSON-RPC for the session the path names.
+// ServeHTTP answers JSON-RPC for the session the path names, or, if that is of a
+// beacon chain, the Beacon API below it.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	token, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	g.mu.Lock()
-	s := g.sessions[strings.TrimPrefix(r.URL.Path, "/")]
+	s := g.sessions[token]
 	g.mu.Unlock()
-	if s == nil || !s.enter() {
+	if s == nil || rest != "" && s.chain.Kind != Beacon || !s.enter() {
 		refuse(w, http.StatusNotFound, &rpcError{Code: codeGateway, Message: "this session is unknown or closed"})
 		return
 	}
 	defer s.calls.Done()
+	if s.chain.Kind == Beacon {
+		g.serveBeacon(w, r, s, rest)
+		return
+	}
 	if r.Method != http.MethodPost {
 		refuse(w, http.StatusMethodNotAllowed, &rpcError{Code: codeInvalid, Message: "JSON-RPC needs POST"})
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, g.opts.MaxBody))
-	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			refuse(w, http.StatusRequestEntityTooLarge, &rpcError{Code: codeInvalid,
-				Message: fmt.Sprintf("the request is larger than %d bytes (max_body)", g.opts.MaxBody)})
-		}
-		return // the plugin has gone
+	body, ok := g.readBody(w, r)
+	if !ok {
+		return
 	}
 	items, batch, bad := parseRequest(body)
 	if bad != nil {
@@ -90,6 +91,20 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set(EndpointHeader, strings.Join(aliases, ","))
 	_, _ = w.Write(out.Bytes()) // the plugin has gone: nobody to tell
+}
+
+// readBody reads the body of a request. When it cannot, it has answered.
+func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, g.opts.MaxBody))
+	if err == nil {
+		return body, true
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		refuse(w, http.StatusRequestEntityTooLarge, &rpcError{Code: codeInvalid,
+			Message: fmt.Sprintf("the request is larger than %d bytes (max_body)", g.opts.MaxBody)})
+	} // else the plugin has gone
+	return nil, false
 }
 
 // refuse answers a request that never became calls.

@@ -118,10 +118,10 @@ func idealReward(raw []byte) (ideal, error) {
 		Finalized  *bool `json:"finalized"`
 		Data       struct {
 			Ideal []struct {
-				Balance gwei `json:"effective_balance"`
-				Head    gwei `json:"head"`
-				Target  gwei `json:"target"`
-				Source  gwei `json:"source"`
+				Balance *gwei `json:"effective_balance"`
+				Head    *gwei `json:"head"`
+				Target  *gwei `json:"target"`
+				Source  *gwei `json:"source"`
 			} `json:"ideal_rewards"`
 		} `json:"data"`
 	}
@@ -133,7 +133,10 @@ func idealReward(raw []byte) (ideal, error) {
 	}
 	var best ideal
 	for _, e := range answer.Data.Ideal {
-		one := ideal{uint64(e.Balance), uint64(e.Head + e.Target + e.Source)}
+		if e.Balance == nil || e.Head == nil || e.Target == nil || e.Source == nil {
+			return ideal{}, sdk.Errorf(sdk.KindLayout, "an entry of ideal_rewards has no source, target, head or balance")
+		}
+		one := ideal{uint64(*e.Balance), uint64(*e.Head + *e.Target + *e.Source)}
 		if one.balance == wholeBalance || best.balance != wholeBalance && one.balance > best.balance {
 			best = one
 		}
@@ -150,7 +153,7 @@ type gwei uint64
 // maxGwei is more ether than there is; sums of a few stay in range.
 const maxGwei = 1 << 60
 
-// UnmarshalJSON reads the decimal text. A missing or negative amount is an error.
+// UnmarshalJSON reads the decimal text. A negative amount is an error.
 func (g *gwei) UnmarshalJSON(raw []byte) error {
 	text, err := strconv.Unquote(string(raw))
 	if err != nil {

@@ -105,6 +105,15 @@ func quantity(o sdk.Observation) *big.Rat {
 	return new(big.Rat).SetFrac(o.Value, den)
 }
 
+// ratioOf reads an exact ratio, for example "1/3".
+func ratioOf(text string) *big.Rat {
+	r, ok := new(big.Rat).SetString(text)
+	if !ok {
+		panic("not a ratio: " + text)
+	}
+	return r
+}
+
 func TestEveryNumberOfSolanaIsExact(t *testing.T) {
 	t.Parallel()
 	sink, err := newCluster().fetch(t)
