@@ -117,9 +117,12 @@ func askEndpoint(ctx context.Context, chain gateway.Chain, archive bool) (found 
 	}
 
 	head, final := time.Time{}, ""
-	if chain.Kind == gateway.Solana {
+	switch chain.Kind {
+	case gateway.Solana:
 		head, final, err = solanaHead(ctx, g, chain.ID)
-	} else {
+	case gateway.Beacon:
+		head, final, err = beaconHead(ctx, g, chain.ID, session)
+	default:
 		head, final, err = evmHead(ask)
 	}
 	if err != nil {
@@ -171,6 +174,42 @@ func solanaHead(ctx context.Context, g *gateway.Gateway, chain sdk.ChainID) (hea
 		return head, "", err
 	}
 	return a.Time, fmt.Sprintf("slot %d final, epoch %d", a.Height, a.Epoch), nil
+}
+
+// beaconHead counts the slots, of 12 s, from the finalised block to the head.
+func beaconHead(ctx context.Context, g *gateway.Gateway, chain sdk.ChainID, session *gateway.Session) (head time.Time, final string, err error) {
+	a, err := g.Anchor(ctx, chain, time.Now())
+	if err != nil {
+		return head, "", err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, session.URL()+"/eth/v1/beacon/headers/head", nil)
+	if err != nil {
+		return head, "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return head, "", errors.New("no answer in time") // err shows the session's address
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Data struct {
+			Header struct {
+				Message struct {
+					Slot uint64 `json:"slot,string"`
+				} `json:"message"`
+			} `json:"header"`
+		} `json:"data"`
+	}
+	err = json.NewDecoder(io.LimitReader(resp.Body, 8<<20)).Decode(&answer)
+	if cause := session.Err(); cause != nil {
+		return head, "", cause
+	}
+	top := answer.Data.Header.Message.Slot
+	if err != nil || top < a.Height {
+		return head, "", errors.New("it does not tell its head")
+	}
+	ahead := top - a.Height
+	return a.Time.Add(time.Duration(ahead) * 12 * time.Second), fmt.Sprintf("slot %d, %d of them not final", top, ahead), nil
 }
 
 // call asks one JSON-RPC question.
