@@ -28,8 +28,8 @@ type Request struct {
 	Chain   ChainID
 	Anchors []Anchor // ascending by height, never empty
 	// Endpoint is the gateway's address for this task. It speaks the chain's
-	// JSON-RPC over plain HTTP on the loopback, adds keys, limits and retries, and
-	// stops answering when the task ends.
+	// JSON-RPC, or below it the Beacon API, over plain HTTP on the loopback, adds
+	// keys, limits and retries, and stops answering when the task ends.
 	Endpoint string
 	// Options are the plugin's own settings from the job in the configuration.
 	Options map[string]string
