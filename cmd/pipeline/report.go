@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,15 +15,17 @@ import (
 )
 
 func newReport(a *app) *cobra.Command {
-	var asOf, knownAt, output string
+	var html, asOf, knownAt, output string
 	var window, width int
 	var tokens []string
 	cmd := &cobra.Command{
 		Use:   "report",
-		Short: "Print the league with its warnings",
-		Long: `report prints the league of all tokens with its warnings, 80 to 160 columns wide.
-It exits with 3 when a required job or a token it reads is stale.`,
+		Short: "Print the league with its warnings, or write the HTML page",
+		Long: `report prints the league of all tokens with its warnings, 80 to 160 columns wide,
+or writes one static HTML page with every view. It exits with 3 when a required
+job or a token it reads is stale.`,
 		Example: `  pipeline report
+  pipeline report --html report.html
   pipeline report --window 90 --as-of 2023-12-01 --token stETH,rETH`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -50,6 +53,13 @@ It exits with 3 when a required job or a token it reads is stale.`,
 				return err
 			}
 			switch {
+			case html != "":
+				if err := writePage(html, data); err != nil {
+					return err
+				}
+				if !a.quiet {
+					fmt.Fprintf(a.stderr, "wrote %s\n", html)
+				}
 			case output == "json":
 				if err := report.JSON(a.stdout, data); err != nil {
 					return err
@@ -65,6 +75,7 @@ It exits with 3 when a required job or a token it reads is stale.`,
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&html, "html", "", "write the HTML page to this file")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "output format: table|json")
 	cmd.Flags().IntVar(&width, "width", 0, "columns of the table (default: the terminal's, or 100)")
 	cmd.Flags().IntVar(&window, "window", 0, "days of the yields (default: the configuration's, or 30)")
@@ -130,4 +141,25 @@ func requiredJobs(cfg *config.Config) []string {
 		}
 	}
 	return names
+}
+
+// writePage writes the page beside its place and moves it there, so that a reader
+// never sees half of it.
+func writePage(path string, data *report.Data) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".report-*")
+	if err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	defer os.Remove(tmp.Name())
+	if err := report.Page(tmp, data); err != nil {
+		_ = tmp.Close()
+		return fmt.Errorf("write page: %w", err)
+	}
+	if err := tmp.Close(); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	if err := os.Chmod(tmp.Name(), 0o644); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return os.Rename(tmp.Name(), path)
 }

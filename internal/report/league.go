@@ -88,24 +88,24 @@ type textColumn struct {
 var leagueColumns = []textColumn{
 	{"chain", true, 9, func(r row) string { return r.textOr("chain", unknown) }},
 	{"token", true, 9, func(r row) string { return r.textOr("token", unknown) }},
-	{"net APR", false, 9, figure("apr_pct", percent)},
-	{"7d", false, 1, figure("apr_7d_pct", percent)},
-	{"30d", false, 1, figure("apr_30d_pct", percent)},
-	{"365d", false, 2, figure("apr_365d_pct", percent)},
-	{"chain's", false, 5, figure("chain_apr_pct", percent)},
-	{"spread", false, 7, figure("spread_bps", signedBps)},
-	{"capture", false, 9, figure("capture", times)},
+	{"net APR", false, 9, show("apr_pct", percent)},
+	{"7d", false, 1, show("apr_7d_pct", percent)},
+	{"30d", false, 1, show("apr_30d_pct", percent)},
+	{"365d", false, 2, show("apr_365d_pct", percent)},
+	{"chain's", false, 5, show("chain_apr_pct", percent)},
+	{"spread", false, 7, show("spread_bps", signedBps)},
+	{"capture", false, 9, show("capture", times)},
 	{"take eff/adv", false, 6, takeRates},
-	{"prem", false, 7, figure("premium_bps", signedBps)},
+	{"prem", false, 7, show("premium_bps", signedBps)},
 	{"exit100", false, 6, exitOf},
-	{"TVL", false, 8, figure("tvl_native", amount)},
-	{"USD", false, 3, figure("tvl_usd", dollars)},
-	{"30d flow", false, 4, figure("flow30_pct", signedPercent)},
+	{"TVL", false, 8, show("tvl_native", amount)},
+	{"USD", false, 3, show("tvl_usd", dollars)},
+	{"30d flow", false, 4, show("flow30_pct", signedPercent)},
 	{"", true, 9, func(r row) string { return r.textOr("basis", " ") }},
 	{"state", true, 9, stateOf},
 }
 
-func figure(column string, format func(float64, bool) string) func(row) string {
+func show(column string, format func(float64, bool) string) func(row) string {
 	return func(r row) string { return format(r.number(column)) }
 }
 
@@ -124,7 +124,15 @@ func exitOf(r row) string {
 	if !ok {
 		return unknown
 	}
-	return bps(v, ok) + " " + string([]rune(r.textOr("exit100_route", "?"))[:1])
+	return bps(v, ok) + " " + routeLetter(r.textOr("exit100_route", "?"))
+}
+
+// routeLetter is the first letter of a route; dex is x, because delayed is d.
+func routeLetter(route string) string {
+	if route == "dex" {
+		return "x"
+	}
+	return route[:min(len(route), 1)]
 }
 
 // stateOf is the state word with the age of the value, and the days really

@@ -66,7 +66,7 @@ func legend(d *Data) string {
 		}
 	}
 	for _, r := range routes {
-		s += "  " + string([]rune(r)[:1]) + "=" + r
+		s += "  " + routeLetter(r) + "=" + r
 	}
 	return s
 }

@@ -1,0 +1,214 @@
+package report
+
+import (
+	"bytes"
+	"encoding/base64"
+	"html/template"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/query"
+)
+
+// A figure is one view of the page: charts or tables with all a reader needs to
+// trust them.
+type figure struct {
+	ID, Title string
+	Lead      string   // what it shows and how to read it
+	Trust     []string // as-of, window, basis marks, states, methodology
+	Keys      []key
+	Panels    []panel // drawn side by side where there is room
+	Toggle    string  // the second unit, when panels come in two
+	Tables    []table
+	Missing   string // set: there is nothing to draw, and why
+	Notes     []string
+	Offers    []offer
+}
+
+// A panel is one chart in two sizes, so that its text stays readable on a phone.
+type panel struct {
+	Heading      string
+	Unit         string // of the toggle; empty: always shown
+	Full         bool   // takes the whole width
+	Wide, Narrow *scene
+}
+
+// A key says what a class or a shape means.
+type key struct{ Class, Glyph, Text string }
+
+// A table is figures as text.
+type table struct {
+	Caption string
+	Head    []cell
+	Rows    []tableRow
+	Open    bool // shown outright, not folded
+	Wide    bool // its first column stays in sight while the rest scrolls
+}
+
+type tableRow struct {
+	Class string
+	Cells []cell
+}
+
+type cell struct {
+	Text, Class, Hint string
+	Numeric           bool
+	Bar               *scene
+}
+
+func label(s string) cell  { return cell{Text: s} }
+func number(s string) cell { return cell{Text: s, Numeric: true} }
+
+func heads(names ...string) []cell {
+	list := make([]cell, len(names))
+	for i, n := range names {
+		name, numeric := strings.CutPrefix(n, "#")
+		list[i] = cell{Text: name, Numeric: numeric}
+	}
+	return list
+}
+
+// An offer is one query behind a figure: its SQL, its rows as CSV, and what its
+// columns mean.
+type offer struct {
+	Name, Question string
+	Methodology    int
+	SQL            string
+	CSV            template.URL
+	File           string // of the CSV, with the moment looked at
+	Rows           int
+	Columns        []query.ColumnDoc
+	Caveats        []string
+}
+
+func (d *Data) offers(names ...string) ([]offer, error) {
+	var list []offer
+	for _, name := range names {
+		a, ok := d.Answers[name]
+		if !ok {
+			continue
+		}
+		var csv bytes.Buffer
+		if err := query.Render(&csv, a.Result, "csv"); err != nil {
+			return nil, err
+		}
+		uri := "data:text/csv;charset=utf-8;base64," + base64.StdEncoding.EncodeToString(csv.Bytes())
+		list = append(list, offer{
+			Name: name, Question: a.Question, Methodology: a.Methodology, SQL: a.Literal(a.Bound),
+			CSV:  template.URL(uri), //nolint:gosec // base64 of our own rows
+			File: name + "-as-of-" + d.AsOf.Format("20060102T1504Z") + ".csv", Rows: len(a.Result.Rows),
+			Columns: a.Columns, Caveats: a.Caveats,
+		})
+	}
+	return list, nil
+}
+
+// trust is what every figure says about itself: the moment, the period, how the
+// rows came to be known, and in what state the tokens are. names are the queries
+// it is drawn from; the first decides the period.
+func (d *Data) trust(names ...string) []string {
+	list := []string{"as of " + minute(d.AsOf)}
+	if a, ok := d.Answers[names[0]]; ok {
+		if p := period(a.Bound); p != "" {
+			list = append(list, p)
+		}
+	}
+	if !d.KnownAt.IsZero() {
+		list = append(list, "known by "+minute(d.KnownAt))
+	}
+	var marks []string
+	tokens := map[string]bool{}
+	versions := map[int]bool{}
+	for _, name := range names {
+		for _, r := range d.rows(name) {
+			if m, ok := r.text("basis"); ok && !contains(marks, m) && runes(m) == 1 {
+				marks = append(marks, m)
+			}
+			if t, ok := r.text("token"); ok {
+				tokens[t] = true
+			}
+		}
+		if a, ok := d.Answers[name]; ok {
+			versions[a.Methodology] = true
+		}
+	}
+	if len(marks) > 0 {
+		slices.SortFunc(marks, func(a, b string) int { return strings.Index("◆◇△✎", a) - strings.Index("◆◇△✎", b) })
+		for i, m := range marks {
+			marks[i] = m + " " + basisWords[m]
+		}
+		list = append(list, strings.Join(marks, ", "))
+	}
+	if s := d.states(tokens); s != "" {
+		list = append(list, s)
+	}
+	for v := range versions {
+		if len(versions) == 1 {
+			list = append(list, "methodology "+strconv.Itoa(v))
+		}
+	}
+	return list
+}
+
+var basisWords = map[string]string{"◆": "on-chain", "◇": "derived", "△": "published or API", "✎": "manual"}
+
+// period says which time a query looked at, from its bound parameters.
+func period(bound map[string]string) string {
+	if w, ok := bound["window"]; ok {
+		return "window " + w + " d"
+	}
+	from, ok1 := bound["from"]
+	to, ok2 := bound["to"]
+	if ok1 && ok2 && len(from) >= 10 && len(to) >= 10 {
+		return from[:10] + " to " + to[:10]
+	}
+	return ""
+}
+
+// states counts the state words of the tokens that were ever read.
+func (d *Data) states(tokens map[string]bool) string {
+	counts := map[string]int{}
+	for _, r := range d.rows("freshness") {
+		if _, read := r.moment("observed_ts"); read && tokens[r.textOr("token", "")] {
+			counts[r.textOr("state", "stale")]++
+		}
+	}
+	var parts []string
+	for _, s := range []string{"fresh", "restated", "stale", "frozen", "sunset"} {
+		if counts[s] > 0 {
+			parts = append(parts, strconv.Itoa(counts[s])+" "+s)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// state of a token as the query freshness has it; stale when it is not known there.
+func (d *Data) state(token string) string {
+	for _, r := range d.rows("freshness") {
+		if r.textOr("token", "") == token {
+			return r.textOr("state", "stale")
+		}
+	}
+	return "stale"
+}
+
+// groups cuts rows into runs of equal column texts, in order of first appearance.
+func groups(list []row, columns ...string) (names [][]string, members [][]row) {
+	at := map[string]int{}
+	for _, r := range list {
+		name := make([]string, len(columns))
+		for i, c := range columns {
+			name[i] = r.textOr(c, "")
+		}
+		id := strings.Join(name, "\x00")
+		i, ok := at[id]
+		if !ok {
+			i = len(names)
+			at[id] = i
+			names, members = append(names, name), append(members, nil)
+		}
+		members[i] = append(members[i], r)
+	}
+	return names, members
+}
