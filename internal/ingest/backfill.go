@@ -85,7 +85,7 @@ func Narrowed(job string, tokens []sdk.TokenID) string {
 }
 
 // PlanBackfill compares a range with the ledger and writes nothing. Every plugin
-// belongs to the first of the jobs that lists it. chains lists the configured ones.
+// belongs to the first of the jobs that takes it. chains lists the configured ones.
 func (r *Runner) PlanBackfill(ctx context.Context, rng Range, jobs []Job, plugins []*Plugin, chains []sdk.ChainID) (Backfill, error) {
 	now := r.now()
 	if rng.To.After(now) {
@@ -98,9 +98,9 @@ func (r *Runner) PlanBackfill(ctx context.Context, rng Range, jobs []Job, plugin
 		if p.Err != nil {
 			continue // Run reports it
 		}
-		at := slices.IndexFunc(jobs, func(j Job) bool { return len(j.Plugins) == 0 || slices.Contains(j.Plugins, name) })
+		at := slices.IndexFunc(jobs, func(j Job) bool { return j.takes(p) })
 		if at < 0 {
-			skip("plugin %s: no job lists it", name)
+			skip("plugin %s: no job takes it", name)
 			continue
 		}
 		job := jobs[at]
@@ -109,6 +109,9 @@ func (r *Runner) PlanBackfill(ctx context.Context, rng Range, jobs []Job, plugin
 			case len(job.Chains) > 0 && !slices.Contains(job.Chains, need.Chain):
 				continue
 			case !need.Offline && !slices.Contains(chains, need.Chain):
+				if p.readsOneOf(chains) && !slices.Contains(job.Chains, need.Chain) {
+					continue
+				}
 				skip("job %s: plugin %s needs chain %s, which the configuration does not have", job.Name, name, need.Chain)
 				continue
 			}
@@ -194,9 +197,9 @@ func (r *Runner) stretch(ctx context.Context, rng Range, job Job, p *Plugin, nee
 	return s, nil
 }
 
-// estimateAnchors guesses what finding the blocks will cost. The search reads about
-// four headers a tick, many ticks in one request, and one request for the newest
-// final block.
+// estimateAnchors guesses what finding the blocks will cost: one request for the
+// newest final block, and for every 50 ticks about three rounds of two headers a
+// tick.
 func (r *Runner) estimateAnchors(ctx context.Context, rng Range, plan *Backfill) error {
 	byChain := map[sdk.ChainID][]time.Time{}
 	for _, s := range plan.Stretches {
@@ -214,7 +217,7 @@ func (r *Runner) estimateAnchors(ctx context.Context, rng Range, plan *Backfill)
 		}
 		if missing := len(ticks) - len(known); missing > 0 {
 			batch := cmpOr(rng.MaxBatch[chain], 100)
-			plan.Anchors[chain] = 1 + (4*missing+batch-1)/batch
+			plan.Anchors[chain] = 1 + (missing+49)/50*3*((100+batch-1)/batch)
 		}
 	}
 	return nil
