@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -31,6 +32,11 @@ func (m withPlugins) Run() int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "building the plugins:", err)
 		return 1
+	}
+	// Most of the time tests wait for processes, which wait for hostile chains.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
 	}
 	return m.M.Run()
 }

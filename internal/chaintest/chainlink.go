@@ -27,12 +27,18 @@ var feeds = []struct {
 // ETHUSD is the proxy of the feed ETH/USD.
 const ETHUSD = "0x5f4eC3Df9cbd43714FE2740f5E3616155c5b8419"
 
+// LatestRound is the call that gives a feed's newest round: id, answer, and when it
+// was started and updated.
+func LatestRound(proxy string) evm.Call {
+	return method("latestRoundData() returns (uint80,int256,uint256,uint256,uint80)").At(evm.MustAddress(proxy))
+}
+
 // TeachChainlink teaches the feeds: each was updated at the start of the hour.
 func (e *Ethereum) TeachChainlink() {
 	for _, f := range feeds {
 		proxy := evm.MustAddress(f.proxy)
 		e.Answer(method("decimals() returns (uint8)").At(proxy), f.decimals)
-		e.At(method("latestRoundData() returns (uint80,int256,uint256,uint256,uint80)").At(proxy), func(b Block) []any {
+		e.At(LatestRound(f.proxy), func(b Block) []any {
 			at := b.Time.Truncate(time.Hour).Unix()
 			return []any{7, f.answer, at, at, 7}
 		})

@@ -18,7 +18,7 @@ func (r *Runner) anchor(ctx context.Context, runID string, need sdk.ChainNeed, w
 		}
 		return w.Ticks, anchors, nil
 	}
-	known, failed, err := r.agree(ctx, need, w.Chain, w.Ticks)
+	known, failed, err := r.agree(ctx, need, w)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -38,26 +38,39 @@ func (r *Runner) anchor(ctx context.Context, runID string, need sdk.ChainNeed, w
 }
 
 // agree gives every tick the anchor that all plugins of the run share. One caller
-// at a time asks for a chain's anchors; the next one finds most of its own known.
-func (r *Runner) agree(ctx context.Context, need sdk.ChainNeed, chain sdk.ChainID, ticks []time.Time) (map[time.Time]sdk.Anchor, map[time.Time]error, error) {
+// at a time asks for a chain's anchors; the next one finds most of its own known,
+// or learns that they were asked for in vain while it waited. Asking takes no
+// longer than the work may.
+func (r *Runner) agree(ctx context.Context, need sdk.ChainNeed, w Work) (map[time.Time]sdk.Anchor, map[time.Time]error, error) {
+	began := r.now()
+	chain := w.Chain
 	turn := r.turn(chain)
 	turn.Lock()
 	defer turn.Unlock()
-	known, err := r.knownAnchors(ctx, need, chain, ticks)
+	known, err := r.knownAnchors(ctx, need, chain, w.Ticks)
 	if err != nil {
 		return nil, nil, err
 	}
 	var missing []time.Time
-	for _, tick := range ticks {
-		if _, ok := known[tick]; !ok {
-			missing = append(missing, tick)
-		}
-	}
 	failed := map[time.Time]error{}
+	r.anchorMu.Lock()
+	for _, tick := range w.Ticks {
+		if _, ok := known[tick]; ok {
+			continue
+		}
+		if v, ok := r.inVain[anchorKey{chain, tick}]; ok && !v.at.Before(began) {
+			failed[tick] = v.err
+			continue
+		}
+		missing = append(missing, tick)
+	}
+	r.anchorMu.Unlock()
 	if len(missing) == 0 {
 		return known, failed, nil
 	}
-	found, errs := r.Gateway.Anchors(ctx, chain, missing)
+	asking, cancel := context.WithTimeout(ctx, cmpOrDuration(w.Timeout, 5*time.Minute))
+	defer cancel()
+	found, errs := r.Gateway.Anchors(asking, chain, missing)
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
@@ -65,10 +78,12 @@ func (r *Runner) agree(ctx context.Context, need sdk.ChainNeed, chain sdk.ChainI
 	defer r.anchorMu.Unlock()
 	if r.anchors == nil {
 		r.anchors = map[anchorKey]sdk.Anchor{}
+		r.inVain = map[anchorKey]vain{}
 	}
 	for i, tick := range missing {
 		if errs[i] != nil {
 			failed[tick] = errs[i]
+			r.inVain[anchorKey{chain, tick}] = vain{errs[i], r.now()}
 			continue
 		}
 		a := found[i]

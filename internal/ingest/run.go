@@ -119,12 +119,19 @@ type Runner struct {
 
 	anchorMu sync.Mutex
 	anchors  map[anchorKey]sdk.Anchor
+	inVain   map[anchorKey]vain
 	asking   map[sdk.ChainID]*sync.Mutex
 }
 
 type anchorKey struct {
 	chain sdk.ChainID
 	tick  time.Time
+}
+
+// vain is the last time an anchor was asked for without success.
+type vain struct {
+	err error
+	at  time.Time
 }
 
 func (r *Runner) now() time.Time {
@@ -221,7 +228,8 @@ func phases(plugins []*Plugin, work []Work) [][]lane {
 			continue
 		}
 		l := lane{p, mine}
-		if p.Emits(sdk.Price) {
+		// A protocol's plugin may tell prices, too, but needs those of others first.
+		if p.Emits(sdk.Price) && !p.Emits(sdk.BackingNative) {
 			priced = append(priced, l)
 		} else {
 			rest = append(rest, l)
