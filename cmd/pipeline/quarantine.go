@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/query"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
+)
+
+func newQuarantine(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "quarantine",
+		Short: "See what the checks refused, and decide about it",
+		Long: `Rows that a check refuses are kept with the reason until a person decides:
+release makes a fact of the observation (quality suspect, with your reason),
+dismiss leaves it refused. The verdict and its reason stay for ever.`,
+	}
+	cmd.AddCommand(quarantineList(a), quarantineShow(a),
+		quarantineVerdict(a, "release", "Let a held observation in as a fact, with your reason",
+			func(ctx context.Context, s *store.Store, v store.Verdict) (string, error) {
+				run, err := s.Release(ctx, v)
+				return fmt.Sprintf("row %d is released; the fact is suspect and carries your reason (run %s)", v.ID, run), err
+			}),
+		quarantineVerdict(a, "dismiss", "Confirm that a row was refused rightly",
+			func(ctx context.Context, s *store.Store, v store.Verdict) (string, error) {
+				return fmt.Sprintf("row %d is dismissed and stays with your reason", v.ID), s.Dismiss(ctx, v)
+			}))
+	return cmd
+}
+
+func quarantineList(a *app) *cobra.Command {
+	var state, plugin, token string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the rows, the newest first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			where, args := []string{"true"}, []any{}
+			for _, f := range []struct{ column, value string }{{"state", state}, {"plugin", plugin}, {"token_id", token}} {
+				if f.value != "" && (f.column != "state" || f.value != "all") {
+					where = append(where, f.column+" = ?")
+					args = append(args, f.value)
+				}
+			}
+			switch state {
+			case store.QuarantineHeld, store.QuarantineReleased, store.QuarantineDismissed, "all":
+			default:
+				return withCode(exitUsage, fmt.Errorf("--state %q is none of held, released, dismissed, all", state))
+			}
+			res, err := a.quarantined(cmd.Context(), `SELECT quarantine_id AS id, state, plugin, chain_id AS chain, tick, token_id AS token, metric_id AS metric,
+				check_name AS "check", reason, verdict FROM quarantine WHERE `+strings.Join(where, " AND ")+` ORDER BY created_at DESC, id DESC`, args...)
+			if err != nil {
+				return err
+			}
+			return query.Render(a.stdout, res, a.output)
+		},
+	}
+	cmd.Flags().StringVar(&state, "state", "held", "held, released, dismissed or all")
+	cmd.Flags().StringVar(&plugin, "plugin", "", "only of this plugin")
+	cmd.Flags().StringVar(&token, "token", "", "only of this token")
+	a.rowsFlag(cmd)
+	return cmd
+}
+
+func quarantineShow(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show a row with the observation it holds",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := rowID(args[0])
+			if err != nil {
+				return err
+			}
+			res, err := a.quarantined(cmd.Context(), `SELECT q.*, o.labels::VARCHAR AS labels, o.method, o.target, o.field, o.height, o.block_hash, o.block_ts,
+				o.ref_ts, o.endpoint, o.payload_sha256, o.plugin_version, o.plugin_sha256, o.basis
+				FROM quarantine q LEFT JOIN raw_observation o USING (obs_id) WHERE quarantine_id = ?`, id)
+			if err != nil {
+				return err
+			}
+			if len(res.Rows) == 0 {
+				return fmt.Errorf("no row %d in quarantine; `pipeline quarantine list --state all` shows them", id)
+			}
+			if a.output == "table" || a.output == "markdown" { // one row is read better downwards
+				res = downwards(res)
+			}
+			return query.Render(a.stdout, res, a.output)
+		},
+	}
+	a.rowsFlag(cmd)
+	return cmd
+}
+
+func quarantineVerdict(a *app, verb, short string, decide func(context.Context, *store.Store, store.Verdict) (string, error)) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use:   verb + " ID --reason TEXT",
+		Short: short,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			id, err := rowID(args[0])
+			if err != nil {
+				return err
+			}
+			if strings.TrimSpace(reason) == "" {
+				return withCode(exitUsage, errors.New("--reason is required: it is kept for ever"))
+			}
+			cfg, err := a.load()
+			if err != nil {
+				return err
+			}
+			s, err := store.Open(cmd.Context(), cfg.Database, store.Options{Command: "pipeline quarantine"})
+			if err != nil {
+				return err
+			}
+			defer closeInto(&err, s)
+			said, err := decide(cmd.Context(), s, store.Verdict{ID: id, Reason: reason, At: time.Now().UTC(), Version: buildVersion()})
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(a.stdout, said)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why, in words (required)")
+	return cmd
+}
+
+// quarantined reads rows of the quarantine.
+func (a *app) quarantined(ctx context.Context, text string, args ...any) (_ *query.Result, err error) {
+	if err := checkFormat(a.output); err != nil {
+		return nil, err
+	}
+	cfg, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	db, err := openReader(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer closeInto(&err, db)
+	rows, err := db.Query(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer closeInto(&err, rows)
+	res := &query.Result{Columns: rows.Columns()}
+	for rows.Next() {
+		res.Rows = append(res.Rows, append([]any(nil), rows.Values()...))
+	}
+	return res, rows.Err()
+}
+
+// downwards turns the one row of a result into a row for each of its columns.
+func downwards(res *query.Result) *query.Result {
+	out := &query.Result{Columns: []query.Column{{Name: "field", Type: "VARCHAR"}, {Name: "value", Type: "VARCHAR"}}}
+	for i, c := range res.Columns {
+		v := res.Rows[0][i]
+		if t, ok := v.(time.Time); ok {
+			v = t.UTC().Format(time.RFC3339Nano)
+		}
+		out.Rows = append(out.Rows, []any{c.Name, v})
+	}
+	return out
+}
+
+func rowID(text string) (int64, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id < 1 {
+		return 0, withCode(exitUsage, fmt.Errorf("%q is no number of a row; `pipeline quarantine list` shows them", text))
+	}
+	return id, nil
+}
