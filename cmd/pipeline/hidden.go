@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
 )
@@ -28,10 +27,6 @@ func runHidden(args []string, stderr io.Writer) (code int, ok bool) {
 
 // copyCommand is the command for store.PublishOptions.Copy: this program.
 func copyCommand() ([]string, error) {
-	if runtime.GOOS == "linux" {
-		// Still this program after an upgrade has replaced its file.
-		return []string{"/proc/self/exe", copySnapshotWord}, nil
-	}
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program, to start it for copying: %w", err)

@@ -54,7 +54,9 @@ func idle(w Warehouse, jobs ...Job) *Daemon {
 	g.Endpoints = func() []gateway.EndpointStats {
 		return []gateway.EndpointStats{{Chain: "ethereum", Alias: "own", Requests: 7, Calls: 70, Errors: map[string]uint64{"timeout": 2}, State: "closed", BudgetLeft: 12.5}}
 	}
-	g.Plugins = func() []host.Usage { return []host.Usage{{Plugin: "lido", Running: 1, RSS: 4096, Starts: 3, Crashes: 1}} }
+	g.Plugins = func() []host.Usage {
+		return []host.Usage{{Plugin: "lido", Running: 1, RSS: 4096, Starts: 3, Crashes: 1}}
+	}
 	d.use(g)
 	return d
 }

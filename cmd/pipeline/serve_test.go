@@ -1,0 +1,360 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/chaintest"
+)
+
+// served is a running `pipeline serve`.
+type served struct {
+	t      *testing.T
+	dir    string
+	cmd    *exec.Cmd
+	lines  chan map[string]any // of its log
+	mu     sync.Mutex
+	log    strings.Builder
+	listen string
+}
+
+const servedConfig = `
+database: data/warehouse.duckdb
+plugins: { dir: PLUGINS }
+chains:
+  - name: ethereum
+    kind: evm
+    native_asset: ETH
+    network_id: 1
+    endpoints: [{ alias: eth, url: { env: ETHEREUM_URL } }]
+  - name: solana
+    kind: solana
+    native_asset: SOL
+    genesis: 5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d
+    endpoints: [{ alias: sol, url: { env: SOLANA_URL } }]
+job_defaults: { jitter: 0s }
+jobs:
+  - { name: prices, schedule: "@hourly", plugins: [chainlink] }
+  - { name: state, schedule: "@hourly", plugins: [lido, marinade] }
+publish: { dir: data/published, every: 1s }
+serve: { listen: "127.0.0.1:0", grace: 5s, heartbeat: 1s }
+log: { format: json, level: debug }
+`
+
+// startServe starts the daemon beside chains of its own, with sockets and
+// temporary files in a folder of its own.
+func startServe(t *testing.T, net *chaintest.Net, dir string, config string, env ...string) *served {
+	t.Helper()
+	plugins, err := pluginDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &served{t: t, dir: dir, lines: make(chan map[string]any, 1000)}
+	s.write(strings.ReplaceAll(config, "PLUGINS", plugins))
+	s.cmd = s.command("serve")
+	s.cmd.Env = append(append(os.Environ(), "ETHEREUM_URL="+net.EthereumURL, "SOLANA_URL="+net.SolanaURL, "TMPDIR="+s.temp()), env...)
+	stderr, err := s.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.cmd.Process.Kill() })
+	go func() {
+		defer close(s.lines)
+		for in := bufio.NewScanner(stderr); in.Scan(); {
+			s.mu.Lock()
+			s.log.WriteString(in.Text() + "\n")
+			s.mu.Unlock()
+			var line map[string]any
+			if json.Unmarshal(in.Bytes(), &line) == nil {
+				s.lines <- line
+			}
+		}
+	}()
+	s.listen, _ = s.await("serving")["listen"].(string)
+	return s
+}
+
+func (s *served) write(config string) {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, "pipeline.yaml"), []byte(config), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *served) temp() string { return filepath.Join(s.dir, "t") }
+
+func (s *served) command(args ...string) *exec.Cmd {
+	cmd := exec.Command("pipeline", append(args, "--config", "pipeline.yaml")...)
+	cmd.Dir = s.dir
+	if s.cmd != nil {
+		cmd.Env = s.cmd.Env
+	}
+	return cmd
+}
+
+// await waits for a line of the log.
+func (s *served) await(msg string) map[string]any {
+	s.t.Helper()
+	limit := time.After(2 * time.Minute)
+	for {
+		select {
+		case line, ok := <-s.lines:
+			if !ok {
+				s.t.Fatalf("it ended before it said %q:\n%s", msg, s.text())
+			}
+			if line["msg"] == msg {
+				return line
+			}
+		case <-limit:
+			s.t.Fatalf("it never said %q:\n%s", msg, s.text())
+		}
+	}
+}
+
+func (s *served) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.String()
+}
+
+func (s *served) get(path string) (int, string) {
+	s.t.Helper()
+	resp, err := http.Get("http://" + s.listen + path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// run runs another verb to its end.
+func (s *served) run(args ...string) (code int, out string) {
+	s.t.Helper()
+	text, err := s.command(args...).CombinedOutput()
+	code = 0
+	if err != nil {
+		exit, ok := err.(*exec.ExitError)
+		if !ok {
+			s.t.Fatal(err)
+		}
+		code = exit.ExitCode()
+	}
+	return code, string(text)
+}
+
+// stop sends SIGTERM and waits.
+func (s *served) stop() (code int, took time.Duration) {
+	s.t.Helper()
+	began := time.Now()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		s.t.Fatal(err)
+	}
+	for range s.lines { // to its end, so that nothing is lost
+	}
+	_ = s.cmd.Wait()
+	return s.cmd.ProcessState.ExitCode(), time.Since(began)
+}
+
+// shortDir is a folder whose path leaves room for sockets.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "lst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Mkdir(filepath.Join(dir, "t"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestTheDaemonReadsPublishesAnswersReloadsAndStops(t *testing.T) {
+	t.Parallel()
+	s := startServe(t, chaintest.Start(t), shortDir(t), servedConfig)
+	ran := map[any]bool{}
+	for len(ran) < 2 {
+		ran[s.await("run ended")["job"]] = true
+	}
+	s.await("published")
+
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": `lst_stale{chain="solana",job="state",plugin="marinade",required="yes"} 0`} {
+		if code, text := s.get(path); code != 200 || !strings.Contains(text, want) {
+			t.Errorf("%s: %d %s", path, code, text)
+		}
+	}
+	// Others read the copy while the live file is held, and cannot write.
+	for s.facts() == "0" { // the copy may be of before the second run
+		s.await("published")
+	}
+	if code, out := s.run("run"); code != exitHeld || !strings.Contains(out, "held by pipeline serve") {
+		t.Errorf("run beside the daemon: %d %s", code, out)
+	}
+	if code, out := s.run("query", "league"); code != exitOK || !strings.Contains(out, "mSOL") {
+		t.Errorf("query beside the daemon: %d %s", code, out)
+	}
+	if code, out := s.run("doctor"); code != exitOK || !strings.Contains(out, "held by pipeline serve") {
+		t.Errorf("doctor beside the daemon: %d %s", code, out)
+	}
+
+	// A wrong configuration is refused, one whose address changes as well.
+	good, err := os.ReadFile(filepath.Join(s.dir, "pipeline.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"jobs: 7", strings.Replace(string(good), "127.0.0.1:0", "127.0.0.1:1", 1)} {
+		s.write(bad)
+		s.hangup()
+		s.await("the configuration was not reloaded; the old one stays in use")
+	}
+	if _, text := s.get("/metrics"); !strings.Contains(text, "\nlst_config_last_reload_successful 0") {
+		t.Error("the refused reload is not in the metrics")
+	}
+	// A right one replaces the jobs.
+	s.write(strings.Replace(string(good), "name: prices", "name: quotes", 1))
+	s.hangup()
+	s.await("configuration reloaded; tasks of the old one may finish")
+	if line := s.await("run ended"); line["job"] != "quotes" {
+		t.Errorf("after the reload %v ran", line)
+	}
+
+	code, took := s.stop()
+	if code != exitOK || took > 20*time.Second {
+		t.Errorf("it ended with %d after %s\n%s", code, took, s.text())
+	}
+	if strings.Contains(s.text(), chaintest.Secret) {
+		t.Error("the log holds the key of an endpoint")
+	}
+	if left, _ := filepath.Glob(filepath.Join(s.temp(), "lst-pipeline-*", "h*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	// The warehouse is free again and has everything.
+	if code, out := s.run("status"); code != exitOK || !strings.Contains(out, "quotes") {
+		t.Errorf("status: %d %s", code, out)
+	}
+}
+
+// facts counts through the published copy.
+func (s *served) facts() string {
+	s.t.Helper()
+	code, out := s.run("sql", "-o", "csv", "select least(1, count(*) filter (plugin = 'lido'), count(*) filter (plugin = 'marinade')) as n from raw_observation")
+	if code != exitOK {
+		s.t.Fatalf("sql beside the daemon: %d %s", code, out)
+	}
+	return strings.TrimSpace(strings.TrimPrefix(out, "n\n"))
+}
+
+func (s *served) hangup() {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestTheDaemonStopsWithinItsGraceWhileAChainIsSilent(t *testing.T) {
+	t.Parallel()
+	chains := chaintest.Start(t)
+	chains.SpoilEthereum("", chaintest.Silent)
+	chains.SpoilSolana("", chaintest.Silent)
+	asked := make(chan struct{})
+	chains.OnRequest(1, func() { close(asked) })
+	s := startServe(t, chains, shortDir(t), strings.Replace(servedConfig, "grace: 5s", "grace: 1s", 1))
+	<-asked
+	if code, text := s.get("/readyz"); code != 503 || !strings.Contains(text, "job state") {
+		t.Errorf("/readyz: %d %s", code, text)
+	}
+	code, took := s.stop()
+	if code != exitOK || took > 16*time.Second {
+		t.Errorf("it ended with %d after %s\n%s", code, took, s.text())
+	}
+	chains.Heal()
+	// What it had in hand is due again.
+	if code, out := s.run("run"); code != exitOK || !strings.Contains(out, "✓ have") {
+		t.Errorf("the next run: %d %s", code, out)
+	}
+}
+
+func TestServeRefusesWhatAPersonMustChange(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	s := &served{t: t, dir: shortDir(t)}
+	plugins, err := pluginDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := strings.NewReplacer("PLUGINS", plugins, "{ env: ETHEREUM_URL }", "http://127.0.0.1:1/", "{ env: SOLANA_URL }", "http://127.0.0.1:1/").Replace(servedConfig)
+	s.write(strings.Replace(config, "127.0.0.1:0", ln.Addr().String(), 1))
+	if code, out := s.run("serve"); code != exitFailure || !strings.Contains(out, "set serve.listen") {
+		t.Errorf("a port that is taken: %d %s", code, out)
+	}
+	s.write(strings.ReplaceAll(config, `schedule: "@hourly", `, ""))
+	if code, out := s.run("serve"); code != exitUsage || !strings.Contains(out, "no job of pipeline.yaml has a schedule") {
+		t.Errorf("no schedule: %d %s", code, out)
+	}
+	if _, err := os.Stat(filepath.Join(s.dir, "data")); err == nil {
+		t.Error("a refused start made a warehouse")
+	}
+}
+
+func TestTheDoctorSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	chains := chaintest.Start(t)
+	s := &served{t: t, dir: shortDir(t)}
+	plugins, err := pluginDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := strings.NewReplacer("PLUGINS", plugins, "{ env: ETHEREUM_URL }", chains.EthereumURL, "{ env: SOLANA_URL }", chains.SolanaURL).Replace(servedConfig)
+	s.write(config)
+	code, out := s.run("doctor")
+	if code != exitOK || !strings.Contains(out, "its chain is right") || !strings.Contains(out, "the first run makes it") || strings.Contains(out, "fail") {
+		t.Errorf("a sound site: %d\n%s", code, out)
+	}
+	if _, err := os.Stat(filepath.Join(s.dir, "data")); err == nil {
+		t.Error("the doctor wrote something")
+	}
+	chains.SpoilEthereum("eth_chainId", chaintest.Result("eth_chainId", "0x89"))
+	s.write(strings.Replace(config, "plugins: [lido, marinade]", "plugins: [lido, marinade, nobody]", 1))
+	code, out = s.run("doctor", "-o", "json")
+	var rows []struct{ State, Check, Found, Todo string }
+	if err := json.Unmarshal([]byte(out[:strings.LastIndex(out, "]")+1]), &rows); err != nil || code != exitIncomplete {
+		t.Fatalf("%d %v\n%s", code, err, out)
+	}
+	wrong := map[string]string{}
+	for _, r := range rows {
+		if r.State == "fail" {
+			wrong[r.Check] = r.Todo
+		}
+	}
+	if len(wrong) != 2 || !strings.Contains(wrong["endpoint eth (ethereum)"], "another chain") || !strings.Contains(wrong["plugin nobody"], "make build") {
+		t.Errorf("wrong: %v\n%s", wrong, out)
+	}
+	if strings.Contains(out, chaintest.Secret) {
+		t.Error("the doctor shows the key of an endpoint")
+	}
+	if code, out := s.run("doctor", "--offline"); code != exitIncomplete || strings.Contains(out, "endpoint eth") {
+		t.Errorf("--offline: %d %s", code, out)
+	}
+}
