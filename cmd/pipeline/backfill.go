@@ -61,7 +61,6 @@ version beside the old one.`,
 	flags.IntVar(&f.parallel, "parallel", 0, "plugins at work at once; default 4")
 	flags.StringVar(&f.record, "record", "", "write every exchange with the endpoints into this folder")
 	flags.StringVar(&f.replay, "replay", "", "answer only from recordings in this folder, without a network")
-	_ = cmd.MarkFlagRequired("from")
 	a.rowsFlag(cmd)
 	return cmd
 }
@@ -133,7 +132,10 @@ func (a *app) backfill(ctx context.Context, f backfillFlags) (err error) {
 
 // rng reads the flags that say which part of the past is meant.
 func (f backfillFlags) rng(now time.Time) (ingest.Range, error) {
-	rng := ingest.Range{Refetch: f.refetch, To: now.UTC()}
+	rng := ingest.Range{Refetch: f.refetch, To: now.UTC(), Named: len(f.plugins)+len(f.protocols)+len(f.tokens) > 0}
+	if f.from == "" {
+		return rng, errors.New("--from is required: the first moment to read")
+	}
 	var err error
 	if rng.From, err = parseMoment(f.from); err != nil {
 		return rng, fmt.Errorf("--from: %w", err)

@@ -22,6 +22,9 @@ type Range struct {
 	// Refetch also reads ticks that have their rows. What differs becomes a new
 	// version; nothing is overwritten.
 	Refetch bool
+	// Named says that a person chose the plugins, and wants to know of each that takes
+	// no part.
+	Named bool
 	// MaxBatch is how many calls one HTTP request to a chain may carry, for the
 	// estimate of requests; 0 means 100.
 	MaxBatch map[sdk.ChainID]int
@@ -100,7 +103,9 @@ func (r *Runner) PlanBackfill(ctx context.Context, rng Range, jobs []Job, plugin
 		}
 		at := slices.IndexFunc(jobs, func(j Job) bool { return j.takes(p) })
 		if at < 0 {
-			skip("plugin %s: no job takes it", name)
+			if rng.Named {
+				skip("plugin %s: no job takes it", name)
+			}
 			continue
 		}
 		job := jobs[at]
