@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/lst-pipeline/lst-pipeline/config"
@@ -139,6 +140,18 @@ func chainIDs(cfg *config.Config) []sdk.ChainID {
 
 // ingestJobs turns the configured jobs, or only the named ones, into jobs to plan.
 func ingestJobs(cfg *config.Config, names []string) ([]ingest.Job, error) {
+	all, err := allJobs(cfg, names)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(j ingest.Job) bool {
+		spec, _ := cfg.Job(j.Name)
+		return spec.Schedule == ""
+	}), nil
+}
+
+// allJobs is ingestJobs with the jobs that run only on request.
+func allJobs(cfg *config.Config, names []string) ([]ingest.Job, error) {
 	var jobs []ingest.Job
 	for _, n := range names {
 		if _, ok := cfg.Job(n); !ok {
@@ -146,7 +159,7 @@ func ingestJobs(cfg *config.Config, names []string) ([]ingest.Job, error) {
 		}
 	}
 	for _, j := range cfg.Jobs {
-		if len(names) > 0 && !contains(names, j.Name) || j.Schedule == "" {
+		if len(names) > 0 && !contains(names, j.Name) {
 			continue
 		}
 		ticks, err := j.Ticks()
@@ -155,7 +168,7 @@ func ingestJobs(cfg *config.Config, names []string) ([]ingest.Job, error) {
 		}
 		job := ingest.Job{
 			Name: j.Name, Schedule: ticks, CatchUp: ingest.CatchUp(j.CatchUp), Max: j.CatchUpMax,
-			Plugins: j.Plugins, Options: j.Options, Timeout: j.Timeout.Duration,
+			Plugins: j.Plugins, Options: j.Options, Timeout: j.Timeout.Duration, Attempts: j.Attempts,
 		}
 		for _, c := range j.Chains {
 			job.Chains = append(job.Chains, sdk.ChainID(c))

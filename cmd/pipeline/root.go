@@ -44,7 +44,7 @@ something failed or is stale · 4 another pipeline holds the warehouse ·
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress on standard error")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return withCode(exitUsage, err) })
 	root.AddCommand(
-		newInit(a), newRun(a), newServe(a), newStatus(a), newDoctor(a), newSQL(a), newQuery(a), newReport(a), newPlugin(a), newDemo(a), newVersion(a),
+		newInit(a), newRun(a), newBackfill(a), newServe(a), newStatus(a), newDoctor(a), newSQL(a), newQuery(a), newExplain(a), newQuarantine(a), newReport(a), newPlugin(a), newDemo(a), newVersion(a),
 	)
 	return root
 }

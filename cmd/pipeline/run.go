@@ -17,6 +17,7 @@ import (
 func newRun(a *app) *cobra.Command {
 	var opt engineOptions
 	var jobs []string
+	var retry bool
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Do what is due now, once (what a system's cron calls)",
@@ -37,8 +38,9 @@ run that was killed is completed by the next one.`,
 				return err
 			}
 			opt.command = "run"
-			for _, j := range planned {
+			for i, j := range planned {
 				opt.plugins = append(opt.plugins, j.Plugins...)
+				planned[i].Retry = retry
 			}
 			e, err := a.openEngine(cmd.Context(), cfg, opt)
 			if err != nil {
@@ -60,6 +62,7 @@ run that was killed is completed by the next one.`,
 		},
 	}
 	cmd.Flags().StringSliceVar(&jobs, "job", nil, "only these jobs")
+	cmd.Flags().BoolVar(&retry, "retry", false, "also try again what was given up after its attempts, and what still waits for its next try")
 	cmd.Flags().StringVar(&opt.record, "record", "", "write every exchange with the endpoints into this folder")
 	cmd.Flags().StringVar(&opt.replay, "replay", "", "answer only from recordings in this folder, without a network")
 	a.rowsFlag(cmd)

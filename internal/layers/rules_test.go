@@ -38,6 +38,7 @@ var arrows = []arrow{
 	{"internal/store", below},
 	{"internal/query", with("internal/store")},
 	{"internal/ingest", with("internal/gateway", "internal/host", "internal/store")},
+	{"internal/explain", with("internal/query", "internal/store")},
 	{"internal/report", with("internal/query", "internal/ingest", "internal/store")},
 	{"internal/notify", with("internal/query", "internal/store")},
 	{"internal/serve", with("internal/query", "internal/ingest", "internal/notify", "internal/gateway", "internal/host", "internal/store")},
@@ -46,6 +47,7 @@ var arrows = []arrow{
 	{"internal/e2e", nil}, // tests only
 	{"internal/layers", nil},
 	{"deploy", nil}, // tests only
+	{"bench", nil}, // tests only
 	{"cmd/...", []string{"..."}},
 	{"tools/...", []string{"..."}},
 	// plugins/... : sdk/... and the plugin itself, see mayImport.
