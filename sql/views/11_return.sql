@@ -12,6 +12,9 @@ CREATE OR REPLACE MACRO growth_of(amount, d0, d1, kt := 'infinity') AS TABLE
         SELECT protocol_id, max(bps) AS bps FROM dim_fee
         WHERE fee_type = 'deposit' AND (valid_from IS NULL OR valid_from <= d0::TIMESTAMP)
             AND (valid_to IS NULL OR valid_to > d0::TIMESTAMP) GROUP BY 1),
+    -- Both ends out of one reading: the level of a benchmark's index depends on where
+    -- the reading begins, and only ratios inside one reading mean anything.
+    rates AS MATERIALIZED (SELECT * FROM rate_between(d0::TIMESTAMP - max_carry(), d1, kt)),
     g AS (
         SELECT x.token_id, x.chain_id, x.symbol, x.underlying, x.accrual, x.t0, x.t1, s.ts AS from_ts, e.ts AS to_ts,
                CASE WHEN seconds_between(s.ts, x.t0) <= x.stale_after_s THEN s.rate END AS r0,
@@ -19,8 +22,8 @@ CREATE OR REPLACE MACRO growth_of(amount, d0, d1, kt := 'infinity') AS TABLE
                CASE WHEN x.accrual = 'benchmark' THEN 0.0 ELSE coalesce(f.value, card.bps) END AS fee_bps,
                p.premium, worse_basis(s.basis, e.basis) AS basis
         FROM x
-        ASOF LEFT JOIN rate_between(d0::TIMESTAMP - max_carry(), d0, kt) s ON x.token_id = s.token_id AND x.t0 >= s.ts
-        ASOF LEFT JOIN rate_between(d1::TIMESTAMP - max_carry(), d1, kt) e ON x.token_id = e.token_id AND x.t1 >= e.ts
+        ASOF LEFT JOIN rates s ON x.token_id = s.token_id AND x.t0 >= s.ts
+        ASOF LEFT JOIN rates e ON x.token_id = e.token_id AND x.t1 >= e.ts
         ASOF LEFT JOIN series_between('fee_deposit_bps', d0::TIMESTAMP - max_carry(), d0, kt) f ON x.token_id = f.token_id AND x.t0 >= f.ts
         LEFT JOIN card ON card.protocol_id = x.protocol_id
         LEFT JOIN premium_at(d1, kt := kt) p ON p.token_id = x.token_id)
