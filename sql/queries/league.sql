@@ -31,6 +31,7 @@
 -- caveat: The yield of a stale, frozen or sunset token is withheld. One that does not cover its window is shown with its days_used, last and without a rank.
 -- caveat: A rank needs the chain's own rate, because only capture compares across chains.
 -- caveat: Compare capture across chains, not APR: the assets and their issuance differ.
+-- caveat: A token of which nothing was read by then has no row here; freshness lists it.
 -- caveat: Realised past figures, not a forecast.
 -- methodology: 1
 SELECT position, chain_id AS chain, symbol AS token,
@@ -43,4 +44,5 @@ SELECT position, chain_id AS chain, symbol AS token,
        round(value_age_s / 3600, 1) AS age_h, $as_of::TIMESTAMP AS as_of, $window::DOUBLE AS window_days,
        round(days_used, 2) AS days_used, updates, mark AS basis
 FROM league($window, $as_of, kt := $known_at)
+WHERE to_ts IS NOT NULL OR tvl_native IS NOT NULL OR premium IS NOT NULL
 ORDER BY position NULLS LAST, accrual = 'benchmark', is_ranked DESC, chain, apr_pct DESC NULLS LAST, token;

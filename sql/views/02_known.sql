@@ -28,17 +28,21 @@ CREATE OR REPLACE VIEW token AS
     LEFT JOIN dim_protocol p ON p.protocol_id = t.protocol_id;
 
 -- One metric as one series per token: known, unsuspected values, and where two
--- bases speak within an hour of each other only the better one. among names a
--- relation of token_id that the reading is limited to.
+-- bases speak within an hour of each other only the better one (few tokens have
+-- more than one basis, so only theirs are compared). among names a relation of
+-- token_id that the reading is limited to.
 CREATE OR REPLACE MACRO series_between(metric, lo, hi, kt, among := 'dim_token') AS TABLE
-    WITH newest AS (
+    WITH newest AS MATERIALIZED (
         SELECT token_id, ts, value, value_exact, uncertainty, basis, quality, known_at, period_start
         FROM fact_metric
         WHERE metric_id = metric AND ts > lo::TIMESTAMP AND ts <= hi::TIMESTAMP AND known_at <= kt::TIMESTAMP
             AND token_id IN (SELECT token_id FROM query_table(among))
-        QUALIFY row_number() OVER (PARTITION BY token_id, ts, basis ORDER BY known_at DESC) = 1)
-    SELECT * FROM newest
-    WHERE value IS NOT NULL AND quality NOT IN ('retracted', 'suspect')
+        QUALIFY row_number() OVER (PARTITION BY token_id, ts, basis ORDER BY known_at DESC) = 1
+            AND value IS NOT NULL AND quality NOT IN ('retracted', 'suspect')),
+    mixed AS (SELECT token_id FROM newest GROUP BY 1 HAVING min(basis) <> max(basis))
+    SELECT * FROM newest WHERE token_id NOT IN (SELECT token_id FROM mixed)
+    UNION ALL
+    SELECT * FROM newest WHERE token_id IN (SELECT token_id FROM mixed)
     QUALIFY basis_rank(basis) = min(basis_rank(basis)) OVER (
         PARTITION BY token_id ORDER BY ts
         RANGE BETWEEN INTERVAL 1 HOUR PRECEDING AND INTERVAL 1 HOUR FOLLOWING);

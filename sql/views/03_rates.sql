@@ -19,15 +19,18 @@ CREATE OR REPLACE MACRO bench_index_between(lo, hi, kt, among := 'dim_token') AS
 -- of the two was read. Unknown, zero and suspect values are no rates. Where two
 -- bases speak within an hour of each other the better one stands.
 CREATE OR REPLACE MACRO rate_between(lo, hi, kt, among := 'dim_token') AS TABLE
-    WITH seen AS (
+    WITH seen AS MATERIALIZED (
         SELECT t.home_id, m.ts, m.value AS rate, m.uncertainty, m.basis, m.quality, m.known_at, m.token_id AS read_from
         FROM series_between('exchange_rate', lo, hi, kt, among := among) m JOIN token t USING (token_id)
         WHERE m.value > 0 AND t.accrual <> 'bridged'
         UNION ALL
         SELECT token_id, ts, rate, 0.0, basis, quality, known_at, token_id
         FROM bench_index_between(lo, hi, kt, among := among)),
+    shared AS (SELECT home_id FROM seen GROUP BY 1 HAVING min(read_from) <> max(read_from)),
     best AS (
-        SELECT * FROM seen
+        SELECT * FROM seen WHERE home_id NOT IN (SELECT home_id FROM shared)
+        UNION ALL
+        SELECT * FROM seen WHERE home_id IN (SELECT home_id FROM shared)
         QUALIFY row_number() OVER (PARTITION BY home_id, ts ORDER BY basis_rank(basis), uncertainty, read_from) = 1
             AND basis_rank(basis) = min(basis_rank(basis)) OVER (
                 PARTITION BY home_id ORDER BY ts

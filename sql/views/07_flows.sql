@@ -27,22 +27,25 @@ CREATE OR REPLACE MACRO flow_between(lo, hi, kt) AS TABLE
 
 CREATE OR REPLACE VIEW flow AS SELECT * FROM flow_between('-infinity', 'infinity', 'infinity');
 
--- Net flow over the days before a moment, from the supply then and now.
+-- Net flow over the days before a moment, from the levels then and now (see tvl).
 --   flow_pct  percent of the supply at the start
-CREATE OR REPLACE MACRO net_flow(win_days, as_of, kt := 'infinity') AS TABLE
+CREATE OR REPLACE MACRO net_flow_with(levels_then, levels_now, win_days, as_of, kt) AS TABLE
     WITH d AS (
         SELECT a.token_id, a.supply AS s0, b.supply AS s1, b.rate AS r1, a.d AS t0, b.d AS t1
-        FROM tvl(as_of::TIMESTAMP - to_days(win_days::INTEGER), kt := kt) a
-        JOIN tvl(as_of, kt := kt) b USING (token_id)),
+        FROM query_table(levels_then) a JOIN query_table(levels_now) b USING (token_id)),
     fee AS (
-        SELECT f.token_id, sum(f.value) AS fee_shares
-        FROM series_between('fee_shares', as_of::TIMESTAMP - to_days(win_days::INTEGER), as_of, kt) f JOIN d ON f.token_id = d.token_id AND f.ts > d.t0 AND f.ts <= d.t1
-        GROUP BY 1)
+        SELECT token_id, sum(value) AS fee_shares
+        FROM series_between('fee_shares', as_of::TIMESTAMP - to_days(win_days::INTEGER), as_of, kt) GROUP BY 1)
     SELECT d.token_id, t0, t1, s0, s1, coalesce(fee_shares, 0) AS fee_shares,
            s1 - s0 - coalesce(fee_shares, 0) AS flow_shares,
            flow_of(s0, s1, coalesce(fee_shares, 0), r1) AS flow_native,
            100 * (s1 - s0 - coalesce(fee_shares, 0)) / nullif(s0, 0) AS flow_pct
     FROM d LEFT JOIN fee USING (token_id);
+
+CREATE OR REPLACE MACRO net_flow(win_days, as_of, kt := 'infinity') AS TABLE
+    WITH levels_then AS (SELECT * FROM tvl(as_of::TIMESTAMP - to_days(win_days::INTEGER), kt := kt)),
+    levels_now AS (SELECT * FROM tvl(as_of, kt := kt))
+    SELECT * FROM net_flow_with('levels_then', 'levels_now', win_days, as_of, kt);
 
 -- Where the change of TVL came from, day by day, in USD or (unit 'native') in the
 -- native asset, where price is 1 and its leg 0. The four legs sum to the change

@@ -1,3 +1,14 @@
+-- Fee settings on rewards, one series per token and setting.
+CREATE OR REPLACE MACRO fee_setting_between(lo, hi, kt) AS TABLE
+    WITH newest AS (
+        SELECT metric_id, token_id, ts, value, basis, quality FROM fact_metric
+        WHERE metric_id IN ('fee_reward_bps', 'fee_reward_operators_bps', 'fee_reward_treasury_bps', 'fee_reward_holders_bps', 'fee_reward_insurance_bps')
+            AND ts > lo::TIMESTAMP AND ts <= hi::TIMESTAMP AND known_at <= kt::TIMESTAMP
+        QUALIFY row_number() OVER (PARTITION BY metric_id, token_id, ts, basis ORDER BY known_at DESC) = 1)
+    SELECT metric_id, token_id, ts, value FROM newest
+    WHERE value IS NOT NULL AND quality NOT IN ('retracted', 'suspect')
+    QUALIFY row_number() OVER (PARTITION BY metric_id, token_id, ts ORDER BY basis_rank(basis)) = 1;
+
 -- Rewards and who got them, per update of the rate in (lo, hi].
 --   net_native    what stakers received: supply before × change of the rate; signed
 --   fee_native    what the protocol kept. fee_from says how it is known:
@@ -13,6 +24,8 @@ CREATE OR REPLACE MACRO reward_between(lo, hi, kt) AS TABLE
         SELECT s.token_id, s.prev_ts, s.ts, s.prev_rate, s.rate, s.basis, t.stale_after_s, t.underlying, t.protocol_id
         FROM rate_step_between(lo, hi, kt) s JOIN token t USING (token_id)
         WHERE t.is_counted AND s.prev_ts IS NOT NULL AND s.ts > lo::TIMESTAMP),
+    setting AS MATERIALIZED (SELECT * FROM fee_setting_between(lo::TIMESTAMP - max_carry(), hi, kt)),
+    supplies AS MATERIALIZED (SELECT * FROM supply_between(lo::TIMESTAMP - max_carry(), hi, kt)),
     fee AS (
         SELECT f.token_id, s.ts, sum(f.value) AS fee_shares
         FROM series_between('fee_shares', lo::TIMESTAMP - max_carry(), hi, kt) f ASOF JOIN s ON f.token_id = s.token_id AND f.ts <= s.ts
@@ -25,13 +38,13 @@ CREATE OR REPLACE MACRO reward_between(lo, hi, kt) AS TABLE
                h.value AS holders_bps, i.value AS insurance_bps
         FROM s
         LEFT JOIN fee ON fee.token_id = s.token_id AND fee.ts = s.ts
-        ASOF LEFT JOIN supply_between(lo::TIMESTAMP - max_carry(), hi, kt) u ON s.token_id = u.token_id AND s.prev_ts >= u.ts
-        ASOF LEFT JOIN supply_between(lo::TIMESTAMP - max_carry(), hi, kt) v ON s.token_id = v.token_id AND s.ts >= v.ts
-        ASOF LEFT JOIN series_between('fee_reward_bps', lo::TIMESTAMP - max_carry(), hi, kt) b ON s.token_id = b.token_id AND s.ts >= b.ts
-        ASOF LEFT JOIN series_between('fee_reward_operators_bps', lo::TIMESTAMP - max_carry(), hi, kt) o ON s.token_id = o.token_id AND s.ts >= o.ts
-        ASOF LEFT JOIN series_between('fee_reward_treasury_bps', lo::TIMESTAMP - max_carry(), hi, kt) y ON s.token_id = y.token_id AND s.ts >= y.ts
-        ASOF LEFT JOIN series_between('fee_reward_holders_bps', lo::TIMESTAMP - max_carry(), hi, kt) h ON s.token_id = h.token_id AND s.ts >= h.ts
-        ASOF LEFT JOIN series_between('fee_reward_insurance_bps', lo::TIMESTAMP - max_carry(), hi, kt) i ON s.token_id = i.token_id AND s.ts >= i.ts),
+        ASOF LEFT JOIN supplies u ON s.token_id = u.token_id AND s.prev_ts >= u.ts
+        ASOF LEFT JOIN supplies v ON s.token_id = v.token_id AND s.ts >= v.ts
+        ASOF LEFT JOIN (SELECT * FROM setting WHERE metric_id = 'fee_reward_bps') b ON s.token_id = b.token_id AND s.ts >= b.ts
+        ASOF LEFT JOIN (SELECT * FROM setting WHERE metric_id = 'fee_reward_operators_bps') o ON s.token_id = o.token_id AND s.ts >= o.ts
+        ASOF LEFT JOIN (SELECT * FROM setting WHERE metric_id = 'fee_reward_treasury_bps') y ON s.token_id = y.token_id AND s.ts >= y.ts
+        ASOF LEFT JOIN (SELECT * FROM setting WHERE metric_id = 'fee_reward_holders_bps') h ON s.token_id = h.token_id AND s.ts >= h.ts
+        ASOF LEFT JOIN (SELECT * FROM setting WHERE metric_id = 'fee_reward_insurance_bps') i ON s.token_id = i.token_id AND s.ts >= i.ts),
     n AS (
         SELECT *, supply * (rate - prev_rate) AS net_native,
                CASE WHEN fee_shares IS NOT NULL THEN fee_shares * rate

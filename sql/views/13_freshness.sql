@@ -11,12 +11,18 @@
 --                  fresh:    none of these
 CREATE OR REPLACE MACRO freshness(as_of, kt := 'infinity') AS TABLE
     WITH near AS MATERIALIZED (SELECT * FROM rate_between(as_of::TIMESTAMP - max_carry(), as_of, kt)),
-    unseen AS MATERIALIZED (
-        SELECT token_id FROM token WHERE home_id NOT IN (SELECT t.home_id FROM near JOIN token t USING (token_id))),
+    near_steps AS MATERIALIZED (SELECT token_id, ts, is_firm FROM steps_of('near')),
+    quiet AS MATERIALIZED ( -- unchanged for longer than that: read from the beginning
+        SELECT token_id FROM token WHERE home_id NOT IN (SELECT t.home_id FROM near_steps s JOIN token t USING (token_id) WHERE s.is_firm)),
+    far AS MATERIALIZED (SELECT * FROM rate_between('-infinity', as_of, kt, among := 'quiet')),
     o AS (
         SELECT token_id, max(ts) AS observed_ts, arg_max(known_at, ts) AS fetched_at, arg_max(basis, ts) AS basis
-        FROM (SELECT * FROM near UNION ALL SELECT * FROM rate_between('-infinity', as_of, kt, among := 'unseen')) GROUP BY 1),
-    c AS (SELECT token_id, max(ts) AS changed_ts FROM rate_step_between(as_of, as_of, kt) GROUP BY 1),
+        FROM (SELECT * FROM near UNION ALL SELECT * FROM far) GROUP BY 1),
+    c AS (
+        SELECT token_id, max(ts) AS changed_ts FROM (
+            SELECT token_id, ts FROM steps_of('far')
+            UNION ALL SELECT token_id, ts FROM near_steps WHERE token_id NOT IN (SELECT token_id FROM quiet))
+        GROUP BY 1),
     v AS (
         SELECT token_id, count(*) AS restated FROM (
             SELECT token_id, ts, basis FROM fact_metric

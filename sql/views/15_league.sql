@@ -14,6 +14,9 @@ CREATE OR REPLACE MACRO league(win_days, as_of, kt := 'infinity') AS TABLE
     w AS MATERIALIZED (SELECT * FROM a WHERE window_days = win_days::DOUBLE),
     month AS MATERIALIZED (SELECT * FROM a WHERE window_days = 30),
     f AS (SELECT * FROM freshness(as_of, kt := kt)),
+    rates AS MATERIALIZED (SELECT * FROM rate_between(as_of::TIMESTAMP - max_carry() - max_carry(), as_of, kt)),
+    v AS MATERIALIZED (SELECT * FROM daily_with('rates', as_of, as_of, kt)),
+    v30 AS (SELECT * FROM daily_with('rates', as_of::TIMESTAMP - INTERVAL 30 DAY, as_of::TIMESTAMP - INTERVAL 30 DAY, kt)),
     x AS (SELECT * FROM exit_cost_with('month', as_of, kt) WHERE size_native = 100 AND is_cheapest),
     r AS (
         SELECT t.chain_id, t.token_id, t.symbol, t.accrual, t.underlying, f.state, f.value_age_s, w.days_used, w.updates,
@@ -32,10 +35,10 @@ CREATE OR REPLACE MACRO league(win_days, as_of, kt := 'infinity') AS TABLE
         LEFT JOIN y ON y.token_id = t.token_id
         LEFT JOIN bench_of('w') b ON b.chain_id = t.chain_id
         LEFT JOIN take_rate_with('w', win_days, as_of, kt) k ON k.token_id = t.token_id
-        LEFT JOIN premium_at(as_of, kt := kt) p ON p.token_id = t.token_id
+        LEFT JOIN premium_at_with('rates', as_of, kt) p ON p.token_id = t.token_id
         LEFT JOIN x ON x.token_id = t.token_id
-        LEFT JOIN tvl(as_of, kt := kt) v ON v.token_id = t.token_id
-        LEFT JOIN net_flow(30, as_of, kt := kt) n ON n.token_id = t.token_id
+        LEFT JOIN v ON v.token_id = t.token_id
+        LEFT JOIN net_flow_with('v30', 'v', 30, as_of, kt) n ON n.token_id = t.token_id
         WHERE t.accrual <> 'bridged'),
     c AS (
         SELECT *, CASE WHEN is_ranked THEN apr_net - bench_apr END AS spread,
