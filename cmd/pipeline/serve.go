@@ -7,12 +7,14 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lst-pipeline/lst-pipeline/config"
 	"github.com/lst-pipeline/lst-pipeline/internal/ingest"
+	"github.com/lst-pipeline/lst-pipeline/internal/report"
 	"github.com/lst-pipeline/lst-pipeline/internal/schedule"
 	"github.com/lst-pipeline/lst-pipeline/internal/serve"
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
@@ -69,23 +71,33 @@ func (a *app) serve(ctx context.Context) (err error) {
 	if r := warehouse.Recovered; r.Runs+r.Tasks > 0 {
 		log.Warn("an earlier process was killed; what it had in hand is due again", "runs", r.Runs, "tasks", r.Tasks)
 	}
-	first := cfg
+	var current atomic.Pointer[config.Config] // nil before the first generation
 	d := serve.New(serve.Options{
 		Warehouse: warehouse, Reload: reload, Listener: listener, Copy: command, Version: buildVersion(), Log: log,
 		Open: func(ctx context.Context) (*serve.Generation, error) {
-			if first != nil {
-				cfg, first = first, nil
-				return a.generation(ctx, cfg, warehouse)
+			next := cfg
+			if current.Load() != nil {
+				var err error
+				if next, err = a.load(); err != nil {
+					return nil, err
+				}
+				if next.Database != cfg.Database || next.Serve.Listen != cfg.Serve.Listen {
+					return nil, errors.New("database and serve.listen cannot change while the daemon runs: restart it")
+				}
 			}
-			again, err := a.load()
+			gen, err := a.generation(ctx, next, warehouse)
+			if err == nil {
+				current.Store(next)
+			}
+			return gen, err
+		},
+		Dashboard: report.Handler(func(ctx context.Context) (*report.Data, error) {
+			o, err := reportOptions(current.Load(), "", "", 0, nil)
 			if err != nil {
 				return nil, err
 			}
-			if again.Database != cfg.Database || again.Serve.Listen != cfg.Serve.Listen {
-				return nil, errors.New("database and serve.listen cannot change while the daemon runs: restart it")
-			}
-			return a.generation(ctx, again, warehouse)
-		},
+			return report.Collect(ctx, warehouse, o)
+		}),
 	})
 	log.Info("serving", "listen", listener.Addr().String(), "database", cfg.Database, "version", buildVersion())
 	return d.Run(ctx)

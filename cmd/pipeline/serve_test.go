@@ -196,7 +196,7 @@ func TestTheDaemonReadsPublishesAnswersReloadsAndStops(t *testing.T) {
 	}
 	s.await("published")
 
-	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": `lst_stale{chain="solana",job="state",plugin="marinade",required="yes"} 0`} {
+	for path, want := range map[string]string{"/": "mSOL", "/healthz": "ok", "/readyz": "ready", "/metrics": `lst_stale{chain="solana",job="state",plugin="marinade",required="yes"} 0`} {
 		if code, text := s.get(path); code != 200 || !strings.Contains(text, want) {
 			t.Errorf("%s: %d %s", path, code, text)
 		}

@@ -51,7 +51,7 @@ func loopResult(n int) store.TaskResult {
 }
 
 // The npm client opens latest.duckdb 200 times (LST_OPENS says how often) while an
-// ingest loop commits without pause and a copy follows the other: no lock error,
+// ingest loop commits without pause and one copy follows the other: no lock error,
 // and each read is one committed state.
 func TestTheNpmClientReadsCommittedStatesWhileTheDaemonWrites(t *testing.T) {
 	t.Parallel()
@@ -97,8 +97,15 @@ func TestTheNpmClientReadsCommittedStatesWhileTheDaemonWrites(t *testing.T) {
 			}
 		}
 	})
+	// A new copy for every fifth opening, made while the openings go on.
+	wanted := make(chan struct{}, 1)
 	loops.Go(func() {
-		for ctx.Err() == nil {
+		for {
+			select {
+			case <-wanted:
+			case <-ctx.Done():
+				return
+			}
 			if err := publish(); err != nil {
 				t.Error(err)
 				return
@@ -109,12 +116,21 @@ func TestTheNpmClientReadsCommittedStatesWhileTheDaemonWrites(t *testing.T) {
 	cmd := exec.CommandContext(ctx, node, filepath.Join("testdata", "read.mjs"), tools, dir, strconv.Itoa(opens))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+	out, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatalf("%v: %s", err, stderr.String())
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
 	reads, files, last := 0, map[string]bool{}, 0
-	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); reads++ {
+	for lines := bufio.NewScanner(out); lines.Scan(); reads++ {
+		if reads%5 == 0 {
+			select {
+			case wanted <- struct{}{}:
+			default: // one is being made
+			}
+		}
 		var got struct{ Tasks, Facts, Observations, Sum, Have, Newest, File string }
 		if err := json.Unmarshal(lines.Bytes(), &got); err != nil {
 			t.Fatalf("%s: %v", lines.Text(), err)
@@ -135,6 +151,9 @@ func TestTheNpmClientReadsCommittedStatesWhileTheDaemonWrites(t *testing.T) {
 		}
 		last = tasks
 		files[got.File] = true
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, stderr.String())
 	}
 	if reads != opens || len(files) < 3 {
 		t.Errorf("%d reads of %d, of %d copies", reads, opens, len(files))
