@@ -283,6 +283,9 @@ func (s *site) noSecret(end ended) {
 	look("standard error", end.stderr)
 	for _, root := range []string{s.dir, s.temp} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && d.Name() == "plugins" {
+				return fs.SkipDir
+			}
 			if err != nil || !d.Type().IsRegular() || d.Name() == "pipeline.yaml" {
 				return err
 			}

@@ -1,0 +1,293 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
+	"github.com/lst-pipeline/lst-pipeline/sdk"
+)
+
+// owed is how many hours each series is behind when a warehouse is fresh.
+const owed = 8
+
+// series are those of a site's jobs.
+var series = []store.TaskKey{
+	{Job: "prices", Plugin: "chainlink", Chain: "ethereum"},
+	{Job: "state", Plugin: "lido", Chain: "ethereum"},
+	{Job: "state", Plugin: "rocketpool", Chain: "ethereum"},
+	{Job: "state", Plugin: "marinade", Chain: "solana"},
+	{Job: "state", Plugin: "stakepool", Chain: "solana"},
+}
+
+// TestKilledAtAnyMoment kills the pipeline or one of its plugins with SIGKILL at
+// random moments (LST_KILLS of them, 25 if it is not set; LST_SEED repeats them)
+// until runs come through, and then looks whether the warehouse is as if nothing
+// had happened.
+func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	number := func(name string, def int64) int64 {
+		n, err := strconv.ParseInt(cmp.Or(os.Getenv(name), strconv.FormatInt(def, 10)), 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return n
+	}
+	var left atomic.Int64
+	left.Store(number("LST_KILLS", 25))
+	seed := number("LST_SEED", 1)
+	for worker := range 3 {
+		t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
+			t.Parallel()
+			k := &killer{site: newSite(t, 30*time.Second, time.Minute), random: rand.New(rand.NewPCG(uint64(seed), uint64(worker)))}
+			fresh := k.fresh()
+			for left.Load() > 0 {
+				k.restore(fresh)
+				for left.Load() > 0 && k.disturbedRun() {
+					left.Add(-1)
+				}
+				k.complete()
+				k.check()
+				if t.Failed() {
+					t.Fatalf("with LST_SEED=%d, after: %s", seed, strings.Join(k.story, "; "))
+				}
+			}
+		})
+	}
+}
+
+type killer struct {
+	*site
+	random *rand.Rand
+	from   time.Time // the newest tick of the fresh warehouse
+	story  []string  // kills since the last fresh warehouse
+}
+
+func (k *killer) database() string { return filepath.Join(k.dir, "data", "warehouse.duckdb") }
+
+// fresh makes a warehouse that owes ticks and returns its bytes.
+func (k *killer) fresh() []byte {
+	k.t.Helper()
+	ctx := k.t.Context()
+	s, err := store.Open(ctx, k.database(), store.Options{})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.from = time.Now().UTC().Truncate(time.Hour).Add(-owed * time.Hour)
+	var keys []store.TaskKey
+	for _, key := range series {
+		key.Tick = k.from
+		keys = append(keys, key)
+	}
+	err = s.CloseTasks(ctx, keys, "", store.StateSuperseded, "", "where the test begins", time.Now())
+	if err = errors.Join(err, s.Close()); err != nil {
+		k.t.Fatal(err)
+	}
+	data, err := os.ReadFile(k.database())
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return data
+}
+
+func (k *killer) restore(fresh []byte) {
+	k.t.Helper()
+	k.story = nil
+	if err := os.RemoveAll(filepath.Dir(k.database())); err != nil {
+		k.t.Fatal(err)
+	}
+	if err := errors.Join(os.Mkdir(filepath.Dir(k.database()), 0o755), os.WriteFile(k.database(), fresh, 0o644)); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// disturbedRun runs the pipeline once, with one kill at a random event, and reports
+// whether that came before the end.
+func (k *killer) disturbedRun() (killed bool) {
+	k.t.Helper()
+	p := &started{site: k.site, cmd: k.command("run")}
+	victim := []string{"host", "host", "plugin"}[k.random.IntN(3)]
+	spin := k.random.IntN(3000)
+	pick := k.random.Uint32()
+	var once sync.Once
+	strike := func() {
+		once.Do(func() {
+			// A while, but no clock: the same event, not always the same instruction.
+			for range spin {
+				runtime.Gosched()
+			}
+			pid := p.cmd.Process.Pid
+			if children := childrenOf(pid); victim == "plugin" && len(children) > 0 {
+				pid = children[int(pick)%len(children)]
+			}
+			killed = syscall.Kill(pid, syscall.SIGKILL) == nil
+		})
+	}
+	n := 0
+	if k.random.IntN(2) == 0 {
+		n = 1 + k.random.IntN(14)
+		k.story = append(k.story, fmt.Sprintf("%s at request %d", victim, n))
+		k.net.OnRequest(n, strike)
+	} else {
+		n = 1 + k.random.IntN(60)
+		k.story = append(k.story, fmt.Sprintf("%s at line %d", victim, n))
+		lines := 0
+		p.stderr.line = func(string) {
+			if lines++; lines == n {
+				strike()
+			}
+		}
+	}
+	p.begin()
+	end := p.wait()
+	once.Do(func() {}) // a late event finds nothing to do; an early one has ended
+	k.noOrphans()
+	switch end.code {
+	case exitOK, exitIncomplete, -1:
+	default:
+		k.t.Fatalf("exit code %d after %v\n%s", end.code, k.story, end.stderr)
+	}
+	return killed
+}
+
+// complete runs the pipeline undisturbed until nothing is open. A failed tick waits
+// a minute for its next try, which the test takes away.
+func (k *killer) complete() {
+	k.t.Helper()
+	for {
+		if end := k.run("run"); end.code != exitOK {
+			k.t.Fatalf("an undisturbed run after %v ends with %d\n%s", k.story, end.code, end.stderr)
+		}
+		if len(k.ask(`FROM ingest_task WHERE state IN ('failed', 'partial') AND next_try IS NOT NULL`)) == 0 {
+			return
+		}
+		s, err := store.Open(k.t.Context(), k.database(), store.Options{})
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		_, err = s.DB().ExecContext(k.t.Context(), `UPDATE ingest_task SET next_try = NULL`)
+		if err = errors.Join(err, s.Close()); err != nil {
+			k.t.Fatal(err)
+		}
+	}
+}
+
+// check compares the warehouse with one that was never disturbed.
+func (k *killer) check() {
+	k.t.Helper()
+	none := func(what, query string, args ...any) {
+		k.t.Helper()
+		if rows := k.ask(query, args...); len(rows) > 0 {
+			k.t.Errorf("%s: %s", what, strings.Join(rows[:min(len(rows), 5)], "\n"))
+		}
+	}
+	for _, s := range series {
+		ticks := k.ask(`SELECT tick, state FROM ingest_task WHERE job = ? AND plugin = ? AND chain_id = ? ORDER BY tick`, s.Job, s.Plugin, string(s.Chain))
+		if len(ticks) < 1+owed {
+			k.t.Errorf("%s has %d ticks, want %d: %v", s.Plugin, len(ticks), 1+owed, ticks)
+		}
+		for i, row := range ticks {
+			want := store.StateHave
+			switch {
+			case i == 0:
+				want = store.StateSuperseded
+			case s.Chain == "solana" && i < len(ticks)-1 && !strings.HasSuffix(row, store.StateHave):
+				want = store.StateUnrecoverable
+			}
+			if row != k.from.Add(time.Duration(i)*time.Hour).Format(time.RFC3339)+"|"+want {
+				k.t.Errorf("tick %d of %s is %s, want %s", i, s.Plugin, row, want)
+			}
+		}
+	}
+	none("runs that look alive", `SELECT run_id FROM ingest_run WHERE status = 'running'`)
+	none("a metric twice", `SELECT metric_id, token_id, ts, basis, count(*), list(value), list(reason) FROM fact_metric GROUP BY ALL HAVING count(*) > 1`)
+	none("a price twice", `SELECT base_id, quote, venue, basis, ts, size_base, count(*) FROM fact_price GROUP BY ALL HAVING count(*) > 1`)
+	none("an exit quote twice", `SELECT token_id, route, size_native, basis, ts, count(*) FROM fact_exit_quote GROUP BY ALL HAVING count(*) > 1`)
+	none("an observation without its tick", `SELECT DISTINCT job, plugin, chain_id, tick FROM raw_observation r WHERE NOT EXISTS (
+		FROM ingest_task t WHERE t.job = r.job AND t.plugin = r.plugin AND t.chain_id = r.chain_id AND t.tick = r.tick AND t.state IN ('have', 'partial'))`)
+	none("a fact without its run", `SELECT DISTINCT run_id FROM fact_metric WHERE run_id NOT IN (SELECT run_id FROM ingest_run)`)
+	none("a fact without its observation", `SELECT metric_id, token_id, ts FROM (SELECT *, unnest(obs_ids) AS obs_id FROM fact_metric)
+		WHERE obs_id NOT IN (SELECT obs_id FROM raw_observation)`)
+	none("a tick without the rate it was read for", `SELECT plugin, tick FROM ingest_task t WHERE state = 'have' AND NOT EXISTS (
+		FROM fact_metric f JOIN dim_token d USING (token_id)
+		WHERE d.plugin = t.plugin AND f.metric_id = ? AND f.ts = t.anchor_ts AND value IS NOT NULL)
+		AND NOT EXISTS (FROM fact_price p WHERE t.plugin = 'chainlink' AND p.venue = 'chainlink' AND p.ts = t.anchor_ts)`, string(sdk.ExchangeRateMetric))
+	k.nothingLeft()
+}
+
+// childrenOf lists the child processes of a process that are not dead.
+func childrenOf(parent int) (pids []int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well formed
+	for _, path := range stats {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		// "pid (name) state ppid ...", and a name may hold anything.
+		fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+		if len(fields) > 1 && fields[0] != "Z" && fields[1] == strconv.Itoa(parent) {
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			if err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
+// noOrphans waits until the processes of the site, which carry its temporary folder
+// in their environment, are gone.
+func (k *killer) noOrphans() {
+	k.t.Helper()
+	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range paths {
+		env, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(env, []byte(k.temp)) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			continue
+		}
+		if err := awaitEnd(pid, 10*time.Second); err != nil {
+			name, _ := os.Readlink(filepath.Join(filepath.Dir(path), "exe"))
+			k.t.Errorf("process %d (%s) outlives its host after %v: %v", pid, name, k.story, err)
+		}
+	}
+}
+
+// awaitEnd waits until a process, of whomever, has ended.
+func awaitEnd(pid int, limit time.Duration) error {
+	const pidfdOpen = 434 // on every architecture
+	fd, _, errno := syscall.Syscall(pidfdOpen, uintptr(pid), syscall.O_NONBLOCK, 0)
+	if errno == syscall.ESRCH {
+		return nil
+	}
+	if errno != 0 {
+		return errno
+	}
+	f := os.NewFile(fd, "pidfd")
+	defer f.Close()
+	if err := f.SetReadDeadline(time.Now().Add(limit)); err != nil {
+		return err
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	asked := false // a pidfd is readable once its process has ended
+	return raw.Read(func(uintptr) bool { defer func() { asked = true }(); return asked })
+}
