@@ -8,8 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/lst-pipeline/lst-pipeline/config"
 	"github.com/lst-pipeline/lst-pipeline/internal/schedule"
+	"github.com/lst-pipeline/lst-pipeline/internal/serve"
 )
 
 func read(t *testing.T, name string) string {
@@ -53,6 +56,23 @@ func TestTheUnitSaysWhatTheDaemonReliesOn(t *testing.T) {
 		if !strings.Contains(unit, "\n"+line) {
 			t.Errorf("the unit lacks %s", line)
 		}
+	}
+}
+
+func TestSystemdWaitsForTheDaemonToStop(t *testing.T) {
+	t.Parallel()
+	c, err := config.Parse("config/pipeline.yaml", config.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(read(t, "lst-pipeline.service"), "\nTimeoutStopSec=")
+	text, _, _ := strings.Cut(rest, "\n")
+	limit, err := time.ParseDuration(text)
+	if !found || err != nil {
+		t.Fatalf("TimeoutStopSec is %q: %v", text, err)
+	}
+	if most := c.Serve.Grace.Duration + serve.StopMargin; limit <= most {
+		t.Errorf("TimeoutStopSec is %s, the daemon may take %s", limit, most)
 	}
 }
 

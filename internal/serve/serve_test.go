@@ -368,7 +368,7 @@ func TestCopiesFollowRunsAndAreNotMadeMoreOftenThanAsked(t *testing.T) {
 		})
 		time.Sleep(15 * time.Minute)
 		w.fail(errors.New("no space left"))
-		time.Sleep(10 * time.Minute)
+		time.Sleep(9*time.Minute + 30*time.Second) // between two tries
 		w.fail(nil)
 		time.Sleep(3 * time.Hour)
 		r.end(t)
