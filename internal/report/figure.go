@@ -134,11 +134,10 @@ func (d *Data) trust(names ...string) []string {
 		}
 	}
 	if len(marks) > 0 {
-		slices.SortFunc(marks, func(a, b string) int { return strings.Index("◆◇△✎", a) - strings.Index("◆◇△✎", b) })
-		for i, m := range marks {
-			marks[i] = m + " " + basisWords[m]
-		}
-		list = append(list, strings.Join(marks, ", "))
+		list = append(list, markWords(marks))
+	} else if under := d.marks(tokens); len(under) > 0 {
+		// The query joins several readings and names no basis of its own.
+		list = append(list, "◇ derived from "+markWords(under))
 	}
 	if s := d.states(tokens); s != "" {
 		list = append(list, s)
@@ -146,6 +145,27 @@ func (d *Data) trust(names ...string) []string {
 	for v := range versions {
 		if len(versions) == 1 {
 			list = append(list, "methodology "+strconv.Itoa(v))
+		}
+	}
+	return list
+}
+
+// markWords writes marks with their words, the best basis first.
+func markWords(marks []string) string {
+	slices.SortFunc(marks, func(a, b string) int { return strings.Index("◆◇△✎", a) - strings.Index("◆◇△✎", b) })
+	words := make([]string, len(marks))
+	for i, m := range marks {
+		words[i] = m + " " + basisWords[m]
+	}
+	return strings.Join(words, ", ")
+}
+
+// marks are those of the newest rates of tokens.
+func (d *Data) marks(tokens map[string]bool) []string {
+	var list []string
+	for _, r := range d.rows("freshness") {
+		if m, ok := r.text("basis"); ok && tokens[r.textOr("token", "")] && !contains(list, m) {
+			list = append(list, m)
 		}
 	}
 	return list

@@ -51,9 +51,13 @@ func share(v float64, ok bool) string {
 	return fixed(v, 1) + "%"
 }
 
+// signedPercent has two decimals, none from 100 on.
 func signedPercent(v float64, ok bool) string {
 	if !ok {
 		return unknown
+	}
+	if math.Abs(v) >= 100 {
+		return signed(v, 0) + "%"
 	}
 	return signed(v, 2) + "%"
 }

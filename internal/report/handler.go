@@ -26,7 +26,7 @@ func Handler(collect func(context.Context) (*Data, error)) http.Handler {
 		var buf bytes.Buffer
 		d, err := collect(r.Context())
 		if err == nil {
-			err = page(&buf, d, "")
+			err = render(&buf, d, "")
 		}
 		if err != nil {
 			if r.Context().Err() == nil {

@@ -20,9 +20,8 @@ const (
 // league is the answer of the query of that name in the order of a reader: by
 // chain, the chain's own rate first, then by rank, then what has no rank.
 type league struct {
-	chains  []chainLeague
-	unread  int // tokens never observed, left out
-	ranking bool
+	chains []chainLeague
+	unread int // tokens of which nothing is known, left out
 }
 
 type chainLeague struct {
@@ -33,7 +32,7 @@ type chainLeague struct {
 func newLeague(res *query.Result) league {
 	var l league
 	for _, r := range rows(res) {
-		if _, seen := r.number("age_h"); !seen {
+		if !anyKnown(r, "age_h", "tvl_native", "premium_bps") {
 			l.unread++
 			continue
 		}
@@ -48,6 +47,22 @@ func newLeague(res *query.Result) league {
 	slices.SortStableFunc(l.chains, func(a, b chainLeague) int { return strings.Compare(a.chain, b.chain) })
 	for _, c := range l.chains {
 		slices.SortStableFunc(c.rows, func(a, b row) int { return tier(a) - tier(b) })
+	}
+	return l
+}
+
+func anyKnown(r row, columns ...string) bool {
+	return slices.ContainsFunc(columns, func(c string) bool { _, ok := r.number(c); return ok })
+}
+
+// league of the report; the tokens that were never read are those of freshness.
+func (d *Data) league() league {
+	l := newLeague(d.Answers["league"].Result)
+	l.unread = 0
+	for _, r := range d.rows("freshness") {
+		if _, read := r.moment("observed_ts"); !read {
+			l.unread++
+		}
 	}
 	return l
 }
@@ -86,8 +101,8 @@ type textColumn struct {
 }
 
 var leagueColumns = []textColumn{
-	{"chain", true, 9, func(r row) string { return r.textOr("chain", unknown) }},
-	{"token", true, 9, func(r row) string { return r.textOr("token", unknown) }},
+	{"chain", true, 9, chainOf},
+	{"token", true, 9, tokenOf},
 	{"net APR", false, 9, show("apr_pct", percent)},
 	{"7d", false, 1, show("apr_7d_pct", percent)},
 	{"30d", false, 1, show("apr_30d_pct", percent)},
@@ -95,18 +110,32 @@ var leagueColumns = []textColumn{
 	{"chain's", false, 5, show("chain_apr_pct", percent)},
 	{"spread", false, 7, show("spread_bps", signedBps)},
 	{"capture", false, 9, show("capture", times)},
-	{"take eff/adv", false, 6, takeRates},
+	{"kept/said", false, 6, takeRates},
 	{"prem", false, 7, show("premium_bps", signedBps)},
 	{"exit100", false, 6, exitOf},
 	{"TVL", false, 8, show("tvl_native", amount)},
 	{"USD", false, 3, show("tvl_usd", dollars)},
 	{"30d flow", false, 4, show("flow30_pct", signedPercent)},
-	{"", true, 9, func(r row) string { return r.textOr("basis", " ") }},
-	{"state", true, 9, stateOf},
+	{"  state", true, 9, func(r row) string { return r.textOr("basis", " ") + " " + stateOf(r) }},
 }
 
 func show(column string, format func(float64, bool) string) func(row) string {
 	return func(r row) string { return format(r.number(column)) }
+}
+
+// chainOf is the first three letters of a chain; the legend has the whole name.
+func chainOf(r row) string {
+	name := []rune(r.textOr("chain", unknown))
+	return string(name[:min(len(name), 3)])
+}
+
+// tokenOf is the symbol; of a chain's own rate its first word, "ETH staking" is ETH.
+func tokenOf(r row) string {
+	token := r.textOr("token", unknown)
+	if tier(r) == 0 {
+		token, _, _ = strings.Cut(token, " ")
+	}
+	return token
 }
 
 func takeRates(r row) string {
@@ -188,6 +217,9 @@ func leagueTable(w io.Writer, l league, o TextOptions) error {
 			}
 			out.line(style, joinCells(line, shown, widths))
 		}
+	}
+	if len(lines) > 0 {
+		out.wrapped(dim, "", l.legend(), o.width())
 	}
 	if l.unread > 0 {
 		out.line(dim, fmt.Sprintf("%s never read here and left out", plural(l.unread, "token was", "tokens were")))

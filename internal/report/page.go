@@ -66,9 +66,9 @@ type section struct {
 
 // Page writes the report as one static HTML page: no request to anywhere, readable
 // without script, with its content security policy as a meta element.
-func Page(w io.Writer, d *Data) error { return page(w, d, policy) }
+func Page(w io.Writer, d *Data) error { return render(w, d, policy) }
 
-func page(w io.Writer, d *Data, metaPolicy string) error {
+func render(w io.Writer, d *Data, metaPolicy string) error {
 	doc := document{
 		Data: d, Policy: metaPolicy,
 		Style: template.CSS(styleText), Script: template.JS(scriptText), //nolint:gosec // our own files

@@ -167,7 +167,10 @@ func (s timeScale) months(sc *scene, top, bottom float64, n int) {
 		if t.Month() == time.January || (int(t.Month())-1) < n && n > 1 {
 			name = t.Format("2006")
 		}
-		if x < s.to-14 {
+		switch {
+		case x < s.from+10:
+			sc.text("tick", "start", x, bottom+16, "%s", name)
+		case x < s.to-14:
 			sc.text("tick", "middle", x, bottom+16, "%s", name)
 		}
 	}

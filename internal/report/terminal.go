@@ -26,7 +26,7 @@ func (o TextOptions) width() int {
 func Text(w io.Writer, d *Data, o TextOptions) error {
 	warnings := d.Warnings()
 	out := &painter{color: o.Color}
-	out.line(bold, headline(d, len(warnings)))
+	out.wrapped(bold, "", headline(d, len(warnings)), o.width())
 	if d.Empty() {
 		for _, s := range emptyAdvice {
 			out.wrapped(plain, "", s, o.width())
@@ -36,11 +36,10 @@ func Text(w io.Writer, d *Data, o TextOptions) error {
 	if err := out.flush(w); err != nil {
 		return err
 	}
-	if err := leagueTable(w, newLeague(d.Answers["league"].Result), o); err != nil {
+	if err := leagueTable(w, d.league(), o); err != nil {
 		return err
 	}
-	out.line(dim, legend(d))
-	out.line(dim, "Realised past figures, not a forecast and not advice. pipeline query league --explain defines them.")
+	out.wrapped(dim, "", "Realised past figures, not a forecast and not advice. `pipeline query league --explain` defines them.", o.width())
 	for _, warn := range warnings {
 		out.wrapped(yellow, "! ", warn.Subject+"  "+warn.Text, o.width())
 	}
@@ -52,23 +51,22 @@ func headline(d *Data, warnings int) string {
 	if !d.KnownAt.IsZero() {
 		known = minute(d.KnownAt)
 	}
-	return fmt.Sprintf("LIQUID STAKING  as of %s  window %dd  known-at %s   %s",
+	return fmt.Sprintf("LIQUID STAKING  as of %s  window %dd  known-at %s  %s",
 		minute(d.AsOf), d.Window, known, plural(warnings, "warning", "warnings"))
 }
 
-// legend names the routes and marks that the table uses.
-func legend(d *Data) string {
-	s := "◆ on-chain  ◇ derived  △ published or API  ✎ manual"
-	var routes []string
-	for _, r := range d.rows("league") {
-		if route, ok := r.text("exit100_route"); ok && !contains(routes, route) {
-			routes = append(routes, route)
+// legend names the chains, routes and marks that the table uses.
+func (l league) legend() string {
+	var chains, routes []string
+	for _, c := range l.chains {
+		chains = append(chains, chainOf(c.rows[0])+"="+c.chain)
+		for _, r := range c.rows {
+			if route, ok := r.text("exit100_route"); ok && !contains(routes, routeLetter(route)+"="+route) {
+				routes = append(routes, routeLetter(route)+"="+route)
+			}
 		}
 	}
-	for _, r := range routes {
-		s += "  " + routeLetter(r) + "=" + r
-	}
-	return s
+	return strings.Join(append(append(chains, routes...), "◆=on-chain", "◇=derived", "△=published or API", "✎=manual"), "  ")
 }
 
 var emptyAdvice = []string{

@@ -25,7 +25,7 @@ func (d *Data) tiles() []tile {
 func (d *Data) captureTile() tile {
 	t := tile{ID: "tile-capture", Title: "Best capture", Trust: []string{"as of " + minute(d.AsOf), fmt.Sprintf("window %d d", d.Window)}}
 	var without []string
-	for _, c := range newLeague(d.Answers["league"].Result).chains {
+	for _, c := range d.league().chains {
 		best := -1
 		for i, r := range c.rows {
 			if isRanked(r) {

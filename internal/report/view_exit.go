@@ -78,7 +78,6 @@ func exitScene(id, token string, rs []row, w, h int) *scene {
 	}
 	sc.text("tick", "middle", (x.from+x.to)/2, y.from+33, "size, native units")
 	routes, lines := groups(rs, "route")
-	var words []string
 	var ends []float64
 	var endX []float64
 	var drawn []int
@@ -123,11 +122,8 @@ func exitScene(id, token string, rs []row, w, h int) *scene {
 		sc.line(fmt.Sprintf("lead c%d", n%8), endX[order[i]]+6, sorted[i], x.to+8, at)
 		sc.text(fmt.Sprintf("name c%d", n%8), "start", x.to+11, at+4, "%s", routes[n][0])
 	}
-	for _, c := range crossovers(rs) {
-		words = append(words, c)
-	}
-	if len(words) > 0 {
-		sc.text("trough", "end", float64(w)-4, 10, "%s", words[0])
+	if notes := crossovers(rs); len(notes) > 0 {
+		sc.text("trough", "end", float64(w)-4, 10, "%s", strings.Join(notes, ", "))
 	}
 	sc.Desc = "Cheapest way: " + strings.Join(cheapest(rs), ", ") + "."
 	return sc
@@ -144,7 +140,7 @@ func crossovers(rs []row) []string {
 		route := r.textOr("route", "")
 		size, _ := r.number("size_native")
 		if last != "" && route != last {
-			list = append(list, fmt.Sprintf("%s cheaper above %s", route, amount(lastSize, true)))
+			list = append(list, fmt.Sprintf("%s cheaper above %s", route, roundAmount(lastSize)))
 		}
 		last, lastSize = route, size
 	}

@@ -20,7 +20,7 @@ func (d *Data) feesFigure() (figure, error) {
 	f := figure{
 		ID: "fees", Title: "Take-rate ladder",
 		Lead: "Gross rewards = 100 and who got them. The tick is where stakers' part would end by the fee the protocol states. " +
-			"Exact where the protocol reports the shares minted as fees; where only the fee setting was read the bar is hatched: an estimate.",
+			"Exact where the protocol reports the shares minted as fees; where only the fee setting was read that part is dashed: an estimate.",
 		Trust: d.trust("revenue", "take-rate"),
 	}
 	for _, l := range legs {
@@ -88,10 +88,12 @@ func (d *Data) ladder(id string, rs []row, w int, left float64) *scene {
 			m.Tip = fmt.Sprintf("%s\n%s %s of gross\n%s native", token, l.name, share(part, true), amount(v, true))
 			if estimated && l.column != "to_stakers" {
 				m.Tip += "\nestimated from the fee setting"
-				sc.rect("hatch", x.at(from), y, x.at(from+part)-x.at(from), 26)
+				sc.rect("dashed", x.at(from), y, x.at(from+part)-x.at(from), 26)
 			}
-			if x.at(from+part)-x.at(from) > 70 {
-				sc.text("inside "+l.class, "start", x.at(from)+8, y+18, "%s", share(part, true)+" "+l.name)
+			if inside := share(part, true) + " " + l.name; x.at(from+part)-x.at(from) > 16+7.2*float64(runes(inside)) {
+				sc.text("inside "+l.class, "start", x.at(from)+8, y+18, "%s", inside)
+			} else if inside := share(part, true); x.at(from+part)-x.at(from) > 10+7.2*float64(runes(inside)) {
+				sc.text("inside "+l.class, "start", x.at(from)+6, y+18, "%s", inside)
 			}
 			parts = append(parts, l.name+" "+share(part, true))
 			from += part

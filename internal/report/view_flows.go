@@ -105,6 +105,7 @@ func waterfall(id string, r row, unit string, lo, hi float64, w, h int) *scene {
 			shown = append(shown, i)
 		}
 	}
+	sc.line("axis", 8, y.at(0), float64(w)-8, y.at(0))
 	slot := float64(w-16) / float64(len(shown))
 	sum := 0.0
 	var words []string
@@ -140,7 +141,6 @@ func waterfall(id string, r row, unit string, lo, hi float64, w, h int) *scene {
 		sum = to
 		words = append(words, s.name+" "+text)
 	}
-	sc.line("axis", 8, y.at(0), float64(w)-8, y.at(0))
 	sc.Desc = strings.Join(words, ", ") + "."
 	return sc
 }

@@ -92,7 +92,7 @@ func growthSeries(rs []row) []series {
 
 func growthScene(id, asset string, list []series, w, h int) *scene {
 	sc := &scene{ID: id, W: w, H: h, Title: "Growth of 100 " + asset}
-	left, right, top, bottom := 46.0, float64(w)-labelRoom(list), 12.0, float64(h)-26
+	left, right, top, bottom := 46.0, float64(w)-labelRoom(list, w), 12.0, float64(h)-26
 	from, to := list[0].days[0], list[0].days[0]
 	lo, hi := 100.0, 100.0
 	for _, s := range list {
@@ -132,12 +132,20 @@ func growthScene(id, asset string, list []series, w, h int) *scene {
 func (s series) reaches(t time.Time) bool { return t.Sub(s.days[len(s.days)-1]) <= 7*24*time.Hour }
 
 // labelRoom is what the end labels need at the right.
-func labelRoom(list []series) float64 {
+func labelRoom(list []series, w int) float64 {
 	longest := 0
 	for _, s := range list {
-		longest = max(longest, runes(s.token)+6)
+		longest = max(longest, runes(s.name(w))+6)
 	}
 	return 34 + 7.3*float64(longest)
+}
+
+// name is the symbol; on a phone only the first word of a chain's own rate.
+func (s series) name(w int) string {
+	if first, _, ok := strings.Cut(s.token, " "); ok && s.bench && w < 500 {
+		return first
+	}
+	return s.token
 }
 
 // steps writes the line; it is broken where days have no level, and a day alone is
@@ -218,7 +226,7 @@ func endLabels(sc *scene, list []series, x timeScale, y scale, right, top, botto
 		if !s.bench {
 			sc.shape("end "+class, s.order, right+19, at, 3.5)
 		}
-		sc.text("name "+class, "start", right+26, at+4, "%s %s", s.token, fixed(s.last(), 1))
+		sc.text("name "+class, "start", right+26, at+4, "%s %s", s.name(sc.W), fixed(s.last(), 1))
 	}
 }
 

@@ -18,10 +18,10 @@ func (d *Data) leagueFigure() (figure, error) {
 			{"", "Exit 100", "cheapest way out of 100 units, waiting included: q queue, d delayed, i instant, s stake account, x DEX"},
 		},
 	}
-	l := newLeague(d.Answers["league"].Result)
+	l := d.league()
 	t := table{Caption: "League by chain", Open: true, Wide: true, Head: heads(
-		"Token", "State", fmt.Sprintf("#Net APR %d d", d.Window), "Capture", "#Spread", "#Take eff. / said",
-		"#Premium", "#Exit 100", "#TVL native", "#TVL USD", "#30 d flow", "#7 d", "#30 d", "#365 d")}
+		"Token", fmt.Sprintf("#Net APR %d d", d.Window), "Capture", "State", "#Spread", "#Kept / said",
+		"#Premium", "#Exit 100", "#TVL native", "#TVL USD", "#Flow 30 d", "#7 d", "#30 d", "#365 d")}
 	for _, c := range l.chains {
 		benched := false
 		for _, r := range c.rows {
@@ -57,9 +57,9 @@ func leagueRow(chain string, n int, r row) tableRow {
 	}
 	cells := []cell{
 		name,
-		{Text: stateOf(r), Class: "state s-" + r.textOr("state", "stale")},
 		number(percent(r.number("apr_pct"))),
 		captureCell(fmt.Sprintf("cap-%s-%d", slug(chain), n), token, r),
+		{Text: stateOf(r), Class: "state s-" + r.textOr("state", "stale")},
 		number(signedBps(r.number("spread_bps"))),
 		number(takeRates(r)),
 		number(signedBps(r.number("premium_bps"))),
