@@ -12,26 +12,68 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/transforms"
 )
 
-// commit turns what was read at one anchor into facts and stores them.
-func (r *Runner) commit(ctx context.Context, rd *reading, i int) (Outcome, error) {
+// commit stores what one fetch brought, all its ticks in one transaction. A tick
+// that brought nothing, or what cannot be stored, is written down as failed and
+// does not take the others with it.
+func (r *Runner) commit(ctx context.Context, rd *reading, record func(Outcome)) error {
+	var results []store.TaskResult
+	var outcomes []Outcome
+	memory, err := r.previous(ctx, rd)
+	if err != nil {
+		return err
+	}
+	for i, tick := range rd.ticks {
+		observed, failures := rd.got.observed[i], rd.got.failures[i]
+		if len(observed) == 0 && (rd.fetchErr != nil || worst(failures) != "") {
+			cause := rd.fetchErr
+			if cause == nil {
+				cause = failure(failures, rd.session)
+			}
+			if err := r.fail(ctx, rd.runID, rd.work, []time.Time{tick}, cause, record); err != nil {
+				return err
+			}
+			continue
+		}
+		res, out := r.result(ctx, rd, i, memory)
+		results, outcomes = append(results, res), append(outcomes, out)
+	}
+	if err := r.correct(ctx, rd.work, results); err != nil {
+		return err
+	}
+	if _, err := r.Store.CommitAll(ctx, results); err == nil {
+		for _, out := range outcomes {
+			record(out)
+		}
+		return nil
+	} else if ctx.Err() != nil {
+		return err
+	}
+	// One by one, so that the culprit shows. When it is the database that is broken,
+	// the failure cannot be written down either, and that ends the run.
+	for i, res := range results {
+		if _, err := r.Store.Commit(ctx, res); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			cause := sdk.Errorf(sdk.KindInternal, "what was read cannot be stored: %w", err)
+			if err := r.fail(ctx, rd.runID, rd.work, []time.Time{res.Task.Tick}, cause, record); err != nil {
+				return err
+			}
+			continue
+		}
+		record(outcomes[i])
+	}
+	return nil
+}
+
+// result turns what was read at one anchor into facts, and says what that makes of
+// the task.
+func (r *Runner) result(ctx context.Context, rd *reading, i int, memory *memory) (store.TaskResult, Outcome) {
 	w, tick, anchor := rd.work, rd.ticks[i], rd.anchors[i]
 	observed, failures := rd.got.observed[i], rd.got.failures[i]
-	out := Outcome{Series: w.Series, Tick: tick}
-	if len(observed) == 0 && (rd.fetchErr != nil || worst(failures) != "") {
-		cause := rd.fetchErr
-		if cause == nil {
-			cause = failure(failures, rd.session)
-		}
-		return r.failTick(ctx, rd.runID, w, tick, cause)
-	}
-
 	in := transforms.Input{
 		Anchors: []sdk.Anchor{anchor}, Observations: observed, Tokens: r.Tokens,
-		PriceAt: r.priceAt(ctx),
-	}
-	var err error
-	if in.Previous, err = r.previous(ctx, observed, anchor.Time); err != nil {
-		return out, err
+		Previous: memory.at(i, anchor.Time), PriceAt: r.priceAt(ctx),
 	}
 	var stats gateway.SessionStats
 	if rd.session != nil {
@@ -40,6 +82,7 @@ func (r *Runner) commit(ctx context.Context, rd *reading, i int) (Outcome, error
 		stats = rd.session.Stats()
 	}
 	facts := transforms.Normalise(in)
+	memory.add(facts.Metrics)
 	for _, f := range failures {
 		if why := contradicted(f, rd.session); why != "" {
 			facts.Rejects = append(facts.Rejects, disagreement(f.Token, anchor.Time, why))
@@ -74,16 +117,10 @@ func (r *Runner) commit(ctx context.Context, rd *reading, i int) (Outcome, error
 		res.Task.NextTry, more = r.nextTry(w, tick)
 		res.Task.Error += more
 	}
-	if err := r.correct(ctx, w, &res); err != nil {
-		return out, err
+	return res, Outcome{
+		Series: w.Series, Tick: tick, State: res.Task.State, Kind: res.Task.ErrorClass, Message: res.Task.Error,
+		Rows: kept, Rejects: len(facts.Rejects), Requests: int(res.Task.Requests), Took: now.Sub(rd.started),
 	}
-	if _, err := r.Store.Commit(ctx, res); err != nil {
-		return out, err
-	}
-	out.State, out.Kind, out.Message = res.Task.State, res.Task.ErrorClass, res.Task.Error
-	out.Rows, out.Rejects, out.Requests = kept, len(facts.Rejects), int(res.Task.Requests)
-	out.Took = now.Sub(rd.started)
-	return out, nil
 }
 
 // rows puts observations where and how they were read. The endpoint of one whose
@@ -117,14 +154,53 @@ func share(total int64, n, i int) int64 {
 	return part
 }
 
-func (r *Runner) previous(ctx context.Context, observed []sdk.Observation, before time.Time) (map[transforms.Key]transforms.Last, error) {
+// memory holds the newest trusted value of every series before each anchor of a
+// reading: what is stored, and what earlier anchors of the reading brought.
+type memory struct {
+	stored []map[transforms.Key]transforms.Last // by anchor
+	fresh  map[transforms.Key]transforms.Last
+}
+
+func (r *Runner) previous(ctx context.Context, rd *reading) (*memory, error) {
 	var ids []sdk.TokenID
-	for _, o := range observed {
-		if !slices.Contains(ids, o.Token) {
-			ids = append(ids, o.Token)
+	moments := make([]time.Time, len(rd.anchors))
+	for i, a := range rd.anchors {
+		moments[i] = a.Time
+		for _, o := range rd.got.observed[i] {
+			if !slices.Contains(ids, o.Token) {
+				ids = append(ids, o.Token)
+			}
 		}
 	}
-	return r.Store.Previous(ctx, ids, before)
+	stored, err := r.Store.PreviousAt(ctx, ids, moments)
+	return &memory{stored, map[transforms.Key]transforms.Last{}}, err
+}
+
+func (m *memory) at(i int, moment time.Time) map[transforms.Key]transforms.Last {
+	all := m.stored[i]
+	for k, last := range m.fresh {
+		if last.TS.Before(moment) && last.TS.After(all[k].TS) {
+			all[k] = last
+		}
+	}
+	return all
+}
+
+// exactLimit is what value_exact cannot hold.
+var exactLimit = new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(20), nil))
+
+// add keeps what Previous would give once the facts are stored.
+func (m *memory) add(facts []transforms.MetricFact) {
+	for _, f := range facts {
+		if f.Value == nil || f.Quality != sdk.QualityOK || new(big.Rat).Abs(f.Value).Cmp(exactLimit) >= 0 {
+			continue
+		}
+		k := transforms.Key{Metric: f.Metric, Token: f.Token}
+		if !f.TS.Before(m.fresh[k].TS) {
+			rounded, _ := new(big.Rat).SetString(f.Value.FloatString(18))
+			m.fresh[k] = transforms.Last{TS: f.TS, Value: rounded}
+		}
+	}
 }
 
 // priceAt values a TVL with the newest stored USD price; a failed look-up means

@@ -37,30 +37,41 @@ func (r *Runner) provisional(ctx context.Context, series Series, need sdk.ChainN
 	return ticks, nil
 }
 
-// correct adds to a result what it takes back: the facts of a block that the task
+// correct adds to results what they take back: the facts of a block that the task
 // read before finality and that is no longer its anchor. Facts that the new block
 // has under the same key become new versions by themselves.
-func (r *Runner) correct(ctx context.Context, w Work, res *store.TaskResult) error {
-	tasks, err := r.Store.Tasks(ctx, store.TaskFilter{
-		Job: w.Job, Plugin: w.Plugin, Chain: w.Chain, From: res.Task.Tick, To: res.Task.Tick, Finality: sdk.Provisional,
-	})
-	if err != nil || len(tasks) == 0 {
-		return err
-	}
-	old, anchor := tasks[0], res.Task
-	if old.AnchorHeight == anchor.AnchorHeight && old.AnchorHash == anchor.AnchorHash {
+func (r *Runner) correct(ctx context.Context, w Work, results []store.TaskResult) error {
+	if len(results) == 0 {
 		return nil
 	}
-	reason := fmt.Sprintf("read at block %d (%s) before it was final; the tick's final block is %d (%s)",
-		old.AnchorHeight, old.AnchorHash, anchor.AnchorHeight, anchor.AnchorHash)
-	gone, err := r.Store.Retractions(ctx, w.Plugin, w.Chain,
-		sdk.Position{Height: old.AnchorHeight, Hash: old.AnchorHash, Time: old.AnchorTime}, reason)
+	tasks, err := r.Store.Tasks(ctx, store.TaskFilter{
+		Job: w.Job, Plugin: w.Plugin, Chain: w.Chain, Finality: sdk.Provisional,
+		From: results[0].Task.Tick, To: results[len(results)-1].Task.Tick,
+	})
 	if err != nil {
 		return err
 	}
-	res.Metrics = append(res.Metrics, unless(gone.Metrics, res.Metrics, metricKey)...)
-	res.Prices = append(res.Prices, unless(gone.Prices, res.Prices, priceKey)...)
-	res.Quotes = append(res.Quotes, unless(gone.Quotes, res.Quotes, quoteKey)...)
+	before := map[time.Time]store.Task{}
+	for _, t := range tasks {
+		before[t.Tick.UTC()] = t
+	}
+	for i := range results {
+		res := &results[i]
+		old, ok := before[res.Task.Tick.UTC()]
+		if !ok || old.AnchorHeight == res.Task.AnchorHeight && old.AnchorHash == res.Task.AnchorHash {
+			continue
+		}
+		reason := fmt.Sprintf("read at block %d (%s) before it was final; the tick's final block is %d (%s)",
+			old.AnchorHeight, old.AnchorHash, res.Task.AnchorHeight, res.Task.AnchorHash)
+		gone, err := r.Store.Retractions(ctx, w.Plugin, w.Chain,
+			sdk.Position{Height: old.AnchorHeight, Hash: old.AnchorHash, Time: old.AnchorTime}, reason)
+		if err != nil {
+			return err
+		}
+		res.Metrics = append(res.Metrics, unless(gone.Metrics, res.Metrics, metricKey)...)
+		res.Prices = append(res.Prices, unless(gone.Prices, res.Prices, priceKey)...)
+		res.Quotes = append(res.Quotes, unless(gone.Quotes, res.Quotes, quoteKey)...)
+	}
 	return nil
 }
 

@@ -37,8 +37,8 @@ type reading struct {
 	fetchErr error
 }
 
-// runWork reads the ticks of one piece of work with one Fetch and commits each
-// tick by itself. Only trouble with the database or the context is returned.
+// runWork reads the ticks of one piece of work with one Fetch and commits them
+// together. Only trouble with the database or the context is returned.
 func (r *Runner) runWork(ctx context.Context, runID string, process *host.Process, p *Plugin, w Work, record func(Outcome)) (err error) {
 	// Ticks that have their rows keep their state until there is another.
 	if !w.Again {
@@ -85,14 +85,7 @@ func (r *Runner) runWork(ctx context.Context, runID string, process *host.Proces
 	if rd.fetchErr != nil && rd.session != nil {
 		rd.fetchErr = withCause(rd.fetchErr, rd.session.Err())
 	}
-	for i := range rd.anchors {
-		out, err := r.commit(ctx, &rd, i)
-		if err != nil {
-			return err
-		}
-		record(out)
-	}
-	return nil
+	return r.commit(ctx, &rd, record)
 }
 
 // withCause puts the gateway's trouble beside the plugin's error. The gateway

@@ -31,30 +31,32 @@ const obsColumns = `idx INTEGER, run_id VARCHAR, job VARCHAR, tick TIMESTAMP, pl
 	payload_sha256 VARCHAR`
 
 // insertObservations appends the observations that are new and returns, for each
-// observation of the result, the obs_id it has: its own, or that of the same row
-// stored before.
-func insertObservations(ctx context.Context, conn *sql.Conn, res TaskResult) (ids []int64, fresh int64, err error) {
-	if len(res.Observations) == 0 {
-		return nil, 0, nil
-	}
-	rows := make([][]driver.Value, 0, len(res.Observations))
-	same := make([]int, len(res.Observations)) // observation -> row
-	seen := make(map[string]int, len(res.Observations))
+// observation of the results, one after the other, the obs_id it has: its own, or
+// that of the same row stored before.
+func insertObservations(ctx context.Context, conn *sql.Conn, results []TaskResult) (ids []int64, fresh int64, err error) {
+	var rows [][]driver.Value
+	var same []int // observation -> row
+	seen := map[string]int{}
 	var times span
-	for i, o := range res.Observations {
-		row, key, err := obsRow(res, o)
-		if err != nil {
-			return nil, 0, fmt.Errorf("observation %d (%s of %s): %w", i, o.Metric, o.Token, err)
+	for _, res := range results {
+		for i, o := range res.Observations {
+			row, key, err := obsRow(res, o)
+			if err != nil {
+				return nil, 0, fmt.Errorf("observation %d (%s of %s): %w", i, o.Metric, o.Token, err)
+			}
+			at, ok := seen[key]
+			if !ok {
+				at = len(rows)
+				seen[key] = at
+				row[0] = int32(at)
+				rows = append(rows, row)
+				times.add(o.At.Time)
+			}
+			same = append(same, at)
 		}
-		at, ok := seen[key]
-		if !ok {
-			at = len(rows)
-			seen[key] = at
-			row[0] = int32(at)
-			rows = append(rows, row)
-			times.add(o.At.Time)
-		}
-		same[i] = at
+	}
+	if len(rows) == 0 {
+		return nil, 0, nil
 	}
 	err = stage(ctx, conn, "stage_obs", obsColumns, len(rows), func(i int, c []driver.Value) error {
 		copy(c, rows[i])

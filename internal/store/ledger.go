@@ -261,17 +261,17 @@ func (s *Store) FailTask(ctx context.Context, key TaskKey, runID, state string, 
 		if err != nil {
 			return err
 		}
-		return countTask(ctx, conn, runID, 0, 0, 0)
+		return countTasks(ctx, conn, runID, 1, 0, 0, 0)
 	})
 }
 
-// countTask adds one finished task to its run.
-func countTask(ctx context.Context, conn *sql.Conn, runID string, ok, rows, rejects int64) error {
+// countTasks adds finished tasks to their run.
+func countTasks(ctx context.Context, conn *sql.Conn, runID string, tasks, ok, rows, rejects int64) error {
 	if runID == "" {
 		return nil
 	}
 	_, err := conn.ExecContext(ctx,
-		`UPDATE ingest_run SET tasks = tasks + 1, tasks_ok = tasks_ok + ?, rows = rows + ?, rejects = rejects + ? WHERE run_id = ?`,
-		ok, rows, rejects, runID)
+		`UPDATE ingest_run SET tasks = tasks + ?, tasks_ok = tasks_ok + ?, rows = rows + ?, rejects = rejects + ? WHERE run_id = ?`,
+		tasks, ok, rows, rejects, runID)
 	return err
 }
