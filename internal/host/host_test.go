@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -210,6 +211,7 @@ func TestStopIsBoundedEvenForAStoppedProcess(t *testing.T) {
 	fetched := make(chan error, 1)
 	go func() { fetched <- p.Fetch(context.Background(), do("stop", "hold", life.path), &basket{}) }()
 	life.waitBorn(t)
+	waitStopped(t, p.PID())
 	began := time.Now()
 	p.Stop()
 	if took := time.Since(began); took > 3*time.Second {
@@ -223,6 +225,27 @@ func TestStopIsBoundedEvenForAStoppedProcess(t *testing.T) {
 		t.Errorf("reason is %q", got)
 	}
 	noSockets(t, h.opts.RunDir)
+}
+
+// waitStopped waits until the kernel says that a process is stopped: it is born
+// before it stops itself. Where there is no /proc it does not wait.
+func waitStopped(t *testing.T, pid int) {
+	t.Helper()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for range look.C {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return
+		}
+		// pid (command) state ...
+		if _, rest, ok := strings.Cut(string(stat), ") "); ok && strings.HasPrefix(rest, "T") {
+			return
+		}
+		if t.Context().Err() != nil {
+			t.Fatal("the process never stopped itself")
+		}
+	}
 }
 
 func TestChildrenOfAPluginDieWithIt(t *testing.T) {
