@@ -15,6 +15,7 @@ CREATE TABLE gen_token AS
            10000.0 * (1 + i * i % 97) AS supply0,
            i = 9 AS is_frozen, i = 11 AS falls
     FROM range(60) r(i);
+-- part
 CREATE TABLE gen_series AS
     SELECT row_number() OVER (ORDER BY t.i, m.n) - 1 AS k, t.*, m.n, m.metric_id
     FROM gen_token t, (VALUES (0, 'exchange_rate'), (1, 'lst_supply'), (2, 'backing_native'), (3, 'gross_stake_native'),
@@ -25,6 +26,7 @@ CREATE TABLE gen_series AS
     WHERE CASE WHEN t.accrual = 'benchmark' THEN m.n = 20 WHEN t.accrual = 'bridged' THEN m.n = 1
                WHEN t.accrual = 'wrapper' THEN m.n IN (0, 1) ELSE m.n < 20 END;
 
+-- part
 INSERT INTO dim_chain VALUES ('ethereum', 'evm', 'Ethereum', 'ETH', 'block'), ('solana', 'solana', 'Solana', 'SOL', 'slot');
 INSERT INTO dim_protocol (protocol_id, name, status, plugin, updated_at)
     SELECT 'p' || token_id, 'Protocol ' || i, 'live', 'p' || token_id, TIMESTAMP '2020-01-01' FROM gen_token;

@@ -47,7 +47,7 @@ var arrows = []arrow{
 	{"internal/e2e", nil}, // tests only
 	{"internal/layers", nil},
 	{"deploy", nil}, // tests only
-	{"bench", nil}, // tests only
+	{"bench/...", nil}, // tests only
 	{"cmd/...", []string{"..."}},
 	{"tools/...", []string{"..."}},
 	// plugins/... : sdk/... and the plugin itself, see mayImport.
