@@ -38,13 +38,13 @@ blocks in one request. Ctrl-C stops it; the same command goes on where it was.
 
 Coverage is kept by job: a plugin's ticks belong to --job, or to the first job of
 the configuration that takes the plugin. With --token the coverage is kept apart
-(job state, token reth: state:reth), since such a tick is not the job's whole tick.
+(job state, token T: state:T), since such a tick is not the job's whole tick.
 
 Ticks of chains whose past cannot be read (Solana) are written down as
 unrecoverable. --refetch reads also what is there: what differs becomes a new
 version beside the old one.`,
 		Example: `  pipeline backfill --from 2024-01-01 --to 2024-12-31 --every 1d --dry-run
-  pipeline backfill --from 2024-01-01 --every 1d --protocol rocketpool`,
+  pipeline backfill --from 2024-01-01 --every 1d --protocol NAME`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.backfill(cmd.Context(), f) },
 	}

@@ -32,8 +32,8 @@ every observation the call, contract, block, endpoint alias, digest and plugin.
 --verify has the plugin read the same block again and compares values and digests;
 it exits with 3 if one is different or cannot be read. A moment of a chain whose
 past cannot be read (Solana) can be compared with a recording: --replay DIR.`,
-		Example: `  pipeline explain exchange_rate reth 2023-12-15T18:00:00Z
-  pipeline explain exchange_rate reth 2023-12-15 --verify -o json`,
+		Example: `  pipeline explain exchange_rate TOKEN 2023-12-15T18:00:00Z
+  pipeline explain exchange_rate TOKEN 2023-12-15 --verify -o json`,
 		Args: cobra.RangeArgs(2, 3),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if err := checkFormat(a.output); err != nil {

@@ -26,7 +26,7 @@ or writes one static HTML page with every view. It exits with 3 when a required
 job or a token it reads is stale.`,
 		Example: `  pipeline report
   pipeline report --html report.html
-  pipeline report --window 90 --as-of 2023-12-01 --token stETH,rETH`,
+  pipeline report --window 90 --as-of 2023-12-01 --token NAME,NAME`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if output != "table" && output != "json" {
