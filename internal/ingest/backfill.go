@@ -125,7 +125,7 @@ func (r *Runner) PlanBackfill(ctx context.Context, rng Range, jobs []Job, plugin
 				skip("job %s: plugin %s: no tick of its schedule lies in the range; --every sets a step", job.Name, name)
 				continue
 			}
-			s, err := r.stretch(ctx, rng, job, p, need, ticks, now)
+			s, err := r.stretch(ctx, rng, r.settle(job, need), p, need, ticks, now)
 			if err != nil {
 				return Backfill{}, err
 			}

@@ -61,6 +61,7 @@ func (j Job) takes(p *Plugin) bool {
 
 func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.ChainNeed, now time.Time) ([]Work, error) {
 	series := Series{Job: job.Name, Plugin: p.Binary.Name, Chain: need.Chain}
+	job = r.settle(job, need)
 	if err := r.begin(ctx, series, job, need, now); err != nil {
 		return nil, err
 	}
@@ -130,6 +131,14 @@ func (r *Runner) begin(ctx context.Context, series Series, job Job, need sdk.Cha
 	}
 	_, err = r.Store.PutTasks(ctx, keys)
 	return err
+}
+
+// settle delays the job's ticks on a chain by what its blocks take to be final.
+func (r *Runner) settle(job Job, need sdk.ChainNeed) Job {
+	if need.ReadsPast && !need.Offline {
+		job.Delay = max(job.Delay, r.Settle[need.Chain])
+	}
+	return job
 }
 
 // current is the job's newest tick that has come; zero if there is none.
