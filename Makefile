@@ -110,12 +110,7 @@ screenshots: build ## Picture the report of the demo, light and dark, at three w
 	$(if $(CHROME),,$(error chromium is not installed; install it, or set CHROME))
 	@test -f data/demo.duckdb || bin/pipeline demo >/dev/null
 	bin/pipeline report --config config/demo.yaml --html data/report.html
-	@mkdir -p docs/images
-	@for width in 390 1280 1920; do for mode in light dark; do \
-		out=docs/images/report-$$width-$$mode.png; echo "$$out"; \
-		dark=; [ $$mode = light ] || dark=--blink-settings=preferredColorScheme=0; \
-		$(CHROME) --headless --no-sandbox --disable-gpu --hide-scrollbars $$dark \
-			--window-size=$$width,2400 --screenshot=$$out "file://$(CURDIR)/data/report.html" 2>/dev/null || exit 1; done; done
+	CHROME="$(CHROME)" $(GO) run ./tools/shot -out docs/images data/report.html
 
 clean: ## Remove what was built; data/ stays
 	rm -rf bin dist coverage.txt

@@ -66,7 +66,7 @@ func (l league) legend() string {
 			}
 		}
 	}
-	return strings.Join(append(append(chains, routes...), "◆=on-chain", "◇=derived", "△=published or API", "✎=manual"), "  ")
+	return strings.Join(append(append(chains, routes...), "kept/said=take rate, real and stated", "◆=on-chain", "◇=derived", "△=published or API", "✎=manual"), "  ")
 }
 
 var emptyAdvice = []string{

@@ -99,7 +99,8 @@ func (d *Data) ladder(id string, rs []row, w int, left float64) *scene {
 			from += part
 		}
 		if adv, ok := said[token].number("advertised_pct"); ok {
-			sc.line("tick-mark", x.at(100-adv), y-5, x.at(100-adv), y+31)
+			sc.line("tick-mark", x.at(100-adv), y-6, x.at(100-adv), y+3)
+			sc.line("tick-mark", x.at(100-adv), y+23, x.at(100-adv), y+32)
 		}
 		words = append(words, token+": "+strings.Join(parts, ", "))
 	}

@@ -1,25 +1,13 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
 )
-
-// A series is one line of the growth chart, day by day.
-type series struct {
-	token   string
-	bench   bool
-	since   time.Time
-	days    []time.Time
-	values  []float64
-	markets []float64 // NaN where there was no fresh price
-	order   int       // picks colour, dashes and shape
-}
-
-func (s series) last() float64 { return s.values[len(s.values)-1] }
 
 // growthFigure draws what 100 native units became, one panel per native asset.
 func (d *Data) growthFigure() (figure, error) {
@@ -50,44 +38,6 @@ func (d *Data) growthFigure() (figure, error) {
 	var err error
 	f.Offers, err = d.offers("growth-history", "growth")
 	return f, err
-}
-
-func growthSeries(rs []row) []series {
-	names, members := groups(rs, "token")
-	var list []series
-	for i, m := range members {
-		s := series{token: names[i][0]}
-		for _, r := range m {
-			v, ok := r.number("value")
-			t, ok2 := r.moment("day")
-			if !ok || !ok2 {
-				continue
-			}
-			market, priced := r.number("at_market")
-			if !priced {
-				market = math.NaN()
-			}
-			s.bench = s.bench || r.flag("is_bench")
-			s.since, _ = r.moment("since")
-			s.days, s.values, s.markets = append(s.days, t), append(s.values, v), append(s.markets, market)
-		}
-		if len(s.days) > 1 {
-			list = append(list, s)
-		}
-	}
-	slices.SortStableFunc(list, func(a, b series) int {
-		if a.bench != b.bench {
-			if a.bench {
-				return 1
-			}
-			return -1
-		}
-		return strings.Compare(a.token, b.token)
-	})
-	for i := range list {
-		list[i].order = i
-	}
-	return list
 }
 
 func growthScene(id, asset string, list []series, w, h int) *scene {
@@ -202,20 +152,16 @@ func drawSeries(sc *scene, s series, x timeScale, y scale) {
 
 // endLabels names each line where it ends, moved apart and joined by a hairline.
 func endLabels(sc *scene, list []series, x timeScale, y scale, right, top, bottom float64) {
-	var sorted []series // the lines that reach the end; others are named where they stop
-	for _, s := range list {
-		if s.reaches(x.hi) {
-			sorted = append(sorted, s)
-			continue
-		}
-		last := len(s.days) - 1
-		sc.text(fmt.Sprintf("name c%d", s.order%8), "start", x.at(s.days[last])+8, y.at(s.values[last])+4, "%s %s", s.token, fixed(s.last(), 1))
+	sorted := slices.Clone(list)
+	slices.SortStableFunc(sorted, func(a, b series) int { return cmp.Compare(b.last(), a.last()) })
+	// Lines that stop early are named where they stop.
+	ended := slices.DeleteFunc(slices.Clone(sorted), func(s series) bool { return s.reaches(x.hi) })
+	for i, at := range apart(heights(ended, y), 15, top, bottom) {
+		s := ended[i]
+		sc.text(fmt.Sprintf("name c%d", s.order%8), "start", x.at(s.days[len(s.days)-1])+8, at+4, "%s %s", s.token, fixed(s.last(), 1))
 	}
-	slices.SortStableFunc(sorted, func(a, b series) int { return int(math.Copysign(1, b.last()-a.last())) })
-	ys := make([]float64, len(sorted))
-	for i, s := range sorted {
-		ys[i] = y.at(s.last())
-	}
+	sorted = slices.DeleteFunc(sorted, func(s series) bool { return !s.reaches(x.hi) })
+	ys := heights(sorted, y)
 	for i, at := range apart(ys, 15, top, bottom) {
 		s := sorted[i]
 		class := fmt.Sprintf("c%d", s.order%8)
@@ -228,6 +174,14 @@ func endLabels(sc *scene, list []series, x timeScale, y scale, right, top, botto
 		}
 		sc.text("name "+class, "start", right+26, at+4, "%s %s", s.name(sc.W), fixed(s.last(), 1))
 	}
+}
+
+func heights(list []series, y scale) []float64 {
+	ys := make([]float64, len(list))
+	for i, s := range list {
+		ys[i] = y.at(s.last())
+	}
+	return ys
 }
 
 // hover lays one band per week over the chart; it tells what every line has there.
@@ -251,34 +205,6 @@ func hover(sc *scene, list []series, x timeScale, top, bottom float64, asset str
 		m := sc.rect("hover", x.at(t), top, x.at(earlier(t.Add(week), x.hi))-x.at(t), bottom-top)
 		m.Tip = strings.Join(lines, "\n")
 	}
-}
-
-// growthTable has the level at the start of every month.
-func growthTable(asset string, list []series) table {
-	t := table{Caption: "What 100 " + asset + " became, at redemption, first day of each month and last day", Wide: true, Head: heads("Day")}
-	var days []time.Time
-	for _, s := range list {
-		t.Head = append(t.Head, cell{Text: s.token, Numeric: true})
-		for i, at := range s.days {
-			if at.Day() == 1 || i == len(s.days)-1 {
-				days = append(days, at)
-			}
-		}
-	}
-	slices.SortFunc(days, time.Time.Compare)
-	days = slices.CompactFunc(days, time.Time.Equal)
-	for _, at := range days {
-		r := tableRow{Cells: []cell{label(day(at))}}
-		for _, s := range list {
-			text := unknown
-			if i, ok := slices.BinarySearchFunc(s.days, at, time.Time.Compare); ok {
-				text = fixed(s.values[i], 3)
-			}
-			r.Cells = append(r.Cells, number(text))
-		}
-		t.Rows = append(t.Rows, r)
-	}
-	return t
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -15,6 +15,7 @@ func (d *Data) leagueFigure() (figure, error) {
 		Trust: d.trust("league"),
 		Keys: []key{
 			{"bar-key", "", "capture; the line is the chain's own rate, 1.00×"},
+			{"", "Kept / said", "take rate: share of rewards really kept, and what the protocol states"},
 			{"", "Exit 100", "cheapest way out of 100 units, waiting included: q queue, d delayed, i instant, s stake account, x DEX"},
 		},
 	}

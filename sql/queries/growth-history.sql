@@ -1,6 +1,6 @@
 -- name: growth-history
 -- question: How did an amount put into each token grow day by day, at redemption and at market?
--- column: day | time | 00:00 UTC
+-- column: day | time | 00:00 UTC, and the last moment
 -- column: underlying | text | native asset
 -- column: token | text | symbol
 -- column: value | native | the amount at the redemption rate
@@ -21,9 +21,10 @@ WITH r AS MATERIALIZED (SELECT * FROM rate_between($from::TIMESTAMP - max_carry(
          SELECT token_id, ts, premium FROM premium_between($from::TIMESTAMP - max_carry(), $to, $known_at)
          QUALIFY row_number() OVER (PARTITION BY token_id, ts ORDER BY size_base DESC NULLS LAST, venue) = 1),
      cal AS (
-         SELECT token_id, symbol, underlying, accrual, stale_after_s,
-                unnest(generate_series(date_trunc('day', $from::TIMESTAMP), $to::TIMESTAMP, INTERVAL 1 DAY)) AS d
-         FROM token WHERE is_counted OR accrual = 'benchmark'),
+         SELECT token_id, symbol, underlying, accrual, stale_after_s, d
+         FROM token, (SELECT unnest(generate_series(date_trunc('day', $from::TIMESTAMP), $to::TIMESTAMP, INTERVAL 1 DAY)) AS d
+                      UNION SELECT $to::TIMESTAMP)
+         WHERE is_counted OR accrual = 'benchmark'),
      x AS (
          SELECT c.*, r.basis, CASE WHEN seconds_between(r.ts, c.d) <= c.stale_after_s THEN r.rate END AS rate,
                 CASE WHEN seconds_between(p.ts, c.d) <= c.stale_after_s THEN p.premium END AS premium

@@ -4,10 +4,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"image/png"
 	"net/url"
 	"os"
 	"os/exec"
@@ -98,7 +100,28 @@ func shoot(ctx context.Context, address, name string, width, height int64, mode 
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, shot.Data, 0o644)
+	small, err := smaller(shot.Data)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, small, 0o644)
+}
+
+// smaller packs a picture as tight as the format allows.
+func smaller(data []byte) ([]byte, error) {
+	picture, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := encoder.Encode(&out, picture); err != nil {
+		return nil, err
+	}
+	if out.Len() > len(data) {
+		return data, nil
+	}
+	return out.Bytes(), nil
 }
 
 func browser() (string, error) {
