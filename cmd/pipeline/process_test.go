@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -28,10 +29,10 @@ type site struct {
 	temp string
 }
 
-// siteConfig reads both chains every hour with five plugins.
+// siteConfig reads both chains: prices first, then the plugins of the site.
 var siteConfig = template.Must(template.New("").Parse(`
 database: data/warehouse.duckdb
-plugins: { dir: {{.Plugins}} }
+plugins: { dir: plugins }
 chains:
   - name: ethereum
     kind: evm
@@ -45,14 +46,23 @@ chains:
     endpoints: [{ alias: sol, url: {{.Solana}}, timeout: {{.Timeout}} }]
 job_defaults: { timeout: {{.Task}}, jitter: 0s, attempts: 100 }
 jobs:
-  - { name: prices, schedule: "@hourly", plugins: [chainlink] }
-  - { name: state, schedule: "@hourly", plugins: [lido, rocketpool, marinade, stakepool] }
+  - { name: prices, schedule: "{{.Schedule}}", plugins: [chainlink] }
+  - { name: state, schedule: "{{.Schedule}}", plugins: [{{.State}}] }
 log: { format: json, level: debug }
 `))
 
-// newSite makes a site with chains of its own. exchange bounds one HTTP exchange,
-// task one task.
-func newSite(t testing.TB, exchange, task time.Duration) *site {
+// siteOptions say what differs between sites.
+type siteOptions struct {
+	exchange, task time.Duration // the longest an HTTP exchange, and a task, may take
+	schedule       string        // "@daily" leaves tests only midnight to fall over
+	plugins        []string      // beside chainlink
+}
+
+// patient is for tests in which nothing waits in vain.
+var patient = siteOptions{30 * time.Second, time.Minute, "@daily", []string{"lido", "rocketpool", "marinade", "stakepool"}}
+
+// newSite makes a site with chains of its own and an empty warehouse.
+func newSite(t testing.TB, o siteOptions) *site {
 	t.Helper()
 	// t.TempDir is too long for the path of a socket.
 	temp, err := os.MkdirTemp("/tmp", "lst")
@@ -61,16 +71,52 @@ func newSite(t testing.TB, exchange, task time.Duration) *site {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(temp) })
 	s := &site{t: t, dir: t.TempDir(), net: chaintest.Start(t), temp: temp}
-	plugins := filepath.Join(s.dir, "plugins")
-	linkPlugins(t, plugins, all...)
+	linkPlugins(t, filepath.Join(s.dir, "plugins"), append([]string{"chainlink"}, o.plugins...)...)
 	var text bytes.Buffer
 	err = siteConfig.Execute(&text, map[string]any{
-		"Plugins": plugins, "Ethereum": s.net.EthereumURL, "Solana": s.net.SolanaURL, "Timeout": exchange, "Task": task,
+		"Ethereum": s.net.EthereumURL, "Solana": s.net.SolanaURL, "Timeout": o.exchange, "Task": o.task,
+		"Schedule": o.schedule, "State": strings.Join(o.plugins, ", "),
 	})
 	if err = errors.Join(err, os.WriteFile(filepath.Join(s.dir, "pipeline.yaml"), text.Bytes(), 0o600)); err != nil {
 		t.Fatal(err)
 	}
+	empty, err := emptyWarehouse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.setWarehouse(empty)
 	return s
+}
+
+// emptyWarehouse makes an empty warehouse once, which costs more than a run, and
+// returns its bytes.
+var emptyWarehouse = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "empty")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "warehouse.duckdb")
+	s, err := store.Open(context.Background(), path, store.Options{})
+	if err == nil {
+		err = s.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// database is the path of the site's warehouse.
+func (s *site) database() string { return filepath.Join(s.dir, "data", "warehouse.duckdb") }
+
+// setWarehouse replaces the warehouse and all that belongs to it.
+func (s *site) setWarehouse(data []byte) {
+	s.t.Helper()
+	folder := filepath.Dir(s.database())
+	if err := errors.Join(os.RemoveAll(folder), os.Mkdir(folder, 0o755), os.WriteFile(s.database(), data, 0o644)); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // linkPlugins puts only the named plugins into a new folder.
@@ -185,7 +231,7 @@ func (p *started) wait() ended {
 // joined by a bar; nil is NULL.
 func (s *site) ask(query string, args ...any) []string {
 	s.t.Helper()
-	db, err := store.OpenReadOnly(s.t.Context(), filepath.Join(s.dir, "data", "warehouse.duckdb"))
+	db, err := store.OpenReadOnly(s.t.Context(), s.database())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -226,7 +272,7 @@ func TestAnInterruptedRunGoesOn(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, 30*time.Second, time.Minute)
+			s := newSite(t, patient)
 			s.net.SpoilEthereum("eth_call", chaintest.Silent)
 			s.net.SpoilSolana(chaintest.MarinadeState, chaintest.Silent)
 			asked := s.awaitRequest(4)
