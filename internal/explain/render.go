@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -97,8 +98,8 @@ func (e *Evidence) lines() []line {
 		add("chain", string(o.Chain)+height(o.Height, 0))
 		add("block hash", o.Hash)
 		add("block time", strings.TrimSpace(moment(o.BlockTS)+" "+o.Finality))
-		add("endpoint", or(o.Endpoint))
-		add("digest", or(o.Digest))
+		add("endpoint", cmp.Or(o.Endpoint, "none"))
+		add("digest", cmp.Or(o.Digest, "none"))
 		add("plugin", fmt.Sprintf("%s %s, sha256 %s", o.Plugin, o.PluginVersion, o.PluginSHA256))
 		add("task", fmt.Sprintf("job %s, tick %s", o.Job, moment(o.Tick)))
 		add("fetched", moment(o.FetchedAt))
