@@ -195,6 +195,12 @@ func (r *Runner) Run(ctx context.Context, command string, plugins []*Plugin, wor
 	})
 	// The run is closed even when ctx is gone, or it would look killed.
 	endErr := r.Store.EndRun(context.WithoutCancel(ctx), runID, runStatus(ctx, sum, err), err, r.now())
+	if err := errors.Join(err, endErr, ctx.Err()); err == nil {
+		// Only speed is lost without it, and the next run tries again.
+		if _, err := r.Store.Arrange(ctx, store.ArrangeFrom); err != nil && ctx.Err() == nil {
+			r.Log.Warn("facts are not in their best order; queries stay right but slow", "error", err)
+		}
+	}
 	return sum, errors.Join(err, endErr)
 }
 

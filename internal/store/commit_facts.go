@@ -46,6 +46,11 @@ func insertFacts(ctx context.Context, conn *sql.Conn, t factTable, res TaskResul
 	if err != nil {
 		return 0, 0, err
 	}
+	if t.name == "fact_metric" && added > 0 {
+		if err := countUnsorted(ctx, conn); err != nil {
+			return 0, 0, err
+		}
+	}
 	return added, restated, unstage(ctx, conn, "stage_fact", "stage_new")
 }
 

@@ -23,7 +23,7 @@ const crashFacts = 20
 
 func init() {
 	// commit-forever commits one task an hour from args[1] on, repeats each once,
-	// checkpoints now and then, and says on its output what is committed.
+	// checkpoints and arranges now and then, and says on its output what is committed.
 	children["commit-forever"] = func(args []string) error {
 		ctx := context.Background()
 		s, err := Open(ctx, args[0], Options{})
@@ -46,6 +46,11 @@ func init() {
 			}
 			if n%3 == 0 {
 				if err := s.Checkpoint(ctx); err != nil {
+					return err
+				}
+			}
+			if n%2 == 0 {
+				if _, err := s.Arrange(ctx, 1); err != nil {
 					return err
 				}
 			}
@@ -128,12 +133,13 @@ func checkWhole(t *testing.T, s *Store, acknowledged, facts int) {
 			(SELECT count(*) FROM fact_metric f WHERE f.ts = t.tick) <> %d`, facts),
 		"tasks without all of their observations": fmt.Sprintf(`SELECT count(*) FROM ingest_task t WHERE state = 'have' AND
 			(SELECT count(*) FROM raw_observation o WHERE o.block_ts = t.tick) <> %d`, facts),
-		"facts without a task":        `SELECT count(*) FROM fact_metric f WHERE f.ts NOT IN (SELECT tick FROM ingest_task WHERE state = 'have')`,
-		"observations without a task": `SELECT count(*) FROM raw_observation f WHERE f.block_ts NOT IN (SELECT tick FROM ingest_task WHERE state = 'have')`,
-		"facts given twice":           `SELECT count(*) FROM (SELECT 1 FROM fact_metric GROUP BY metric_id, token_id, ts, basis HAVING count(*) > 1)`,
-		"observation ids given twice": `SELECT count(*) FROM (SELECT 1 FROM raw_observation GROUP BY obs_id HAVING count(*) > 1)`,
-		"facts naming no observation": `SELECT count(*) FROM fact_metric f WHERE f.obs_ids[1] NOT IN (SELECT obs_id FROM raw_observation)`,
-		"tasks still running":         `SELECT count(*) FROM ingest_task WHERE state = 'running'`,
+		"facts without a task":              `SELECT count(*) FROM fact_metric f WHERE f.ts NOT IN (SELECT tick FROM ingest_task WHERE state = 'have')`,
+		"observations without a task":       `SELECT count(*) FROM raw_observation f WHERE f.block_ts NOT IN (SELECT tick FROM ingest_task WHERE state = 'have')`,
+		"facts given twice":                 `SELECT count(*) FROM (SELECT 1 FROM fact_metric GROUP BY metric_id, token_id, ts, basis HAVING count(*) > 1)`,
+		"observation ids given twice":       `SELECT count(*) FROM (SELECT 1 FROM raw_observation GROUP BY obs_id HAVING count(*) > 1)`,
+		"facts naming no observation":       `SELECT count(*) FROM fact_metric f WHERE f.obs_ids[1] NOT IN (SELECT obs_id FROM raw_observation)`,
+		"months whose facts are miscounted": `SELECT count(*) FROM fact_order FULL JOIN (SELECT date_trunc('month', ts) AS month, count(*) AS n FROM fact_metric GROUP BY 1) USING (month) WHERE n IS DISTINCT FROM rows`,
+		"tasks still running":               `SELECT count(*) FROM ingest_task WHERE state = 'running'`,
 	} {
 		if n := count(t, s, query); n != 0 {
 			t.Errorf("%d %s", n, what)
