@@ -23,7 +23,7 @@ type withPlugins struct{ *testing.M }
 func (m withPlugins) Run() int {
 	dir, err := pluginDir()
 	if err == nil {
-		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+string(filepath.Separator), "./plugins/...")
+		build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", dir+string(filepath.Separator), "./plugins/...")
 		build.Dir = filepath.Join("..", "..")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		build.Stderr = os.Stderr
