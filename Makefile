@@ -21,7 +21,7 @@ LINT   := $(GO) tool -modfile=tools/lint/go.mod golangci-lint
 step = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools test test-race lint fmt generate pure verify demo bench bench-queries screenshots clean
+.PHONY: help build tools test test-race lint fmt generate pure verify demo bench bench-backfill bench-queries screenshots clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,10 @@ demo: build ## Fill data/demo.duckdb from recordings and compare, without a netw
 bench: ## Run the benchmarks
 	$(call step,benchmarks)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-backfill: ## A year of daily backfill against a node 100 ms away, and naively (six minutes)
+	$(call step,a year of backfill)
+	$(GO) test -run '^$$' -bench Backfill -benchtime 1x -timeout 1h ./bench -days 365
 
 bench-queries: ## Ask every query of 5 and of 50 million facts (half an hour, 5 GB in TMPDIR)
 	@for facts in 5000000 50000000; do \

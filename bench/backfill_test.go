@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,15 +34,18 @@ const latency = 100 * time.Millisecond
 // lines is how many requests the naive reader has under way.
 const lines = 16
 
+// days is how many daily ticks are read. A year takes minutes, nearly all of them
+// for the naive reader.
+var days = flag.Int("days", 14, "daily ticks that BenchmarkBackfill reads")
+
 var (
 	from = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
-	to   = time.Date(2024, 12, 30, 0, 0, 0, 0, time.UTC) // 365 ticks
 	now  = time.Date(2025, 2, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// BenchmarkBackfill reads a year of daily metrics of two protocols as `pipeline
-// backfill` does, and then the same values at the same blocks naively: one request
-// a value, and a bisection for each block.
+// BenchmarkBackfill reads daily metrics of two protocols as `pipeline backfill`
+// does, and then makes the same contract calls at the same blocks naively: each in a
+// request of its own, and a bisection for each block.
 func BenchmarkBackfill(b *testing.B) {
 	plugins := build(b, "lido", "rocketpool")
 	state := chaintest.NewEthereum()
@@ -52,13 +56,13 @@ func BenchmarkBackfill(b *testing.B) {
 		n := newNode(state, latency, now)
 		n.accounts = true
 		server := httptest.NewServer(n)
-		took, rows := pipeline(b, plugins, server.URL)
+		took, rows := backfill(b, plugins, server.URL, *days)
 		headers, calls, other := n.requests()
 		b.ReportMetric(took.Seconds(), "s")
 		b.ReportMetric(float64(headers+calls+other), "requests")
 		b.ReportMetric(float64(rows), "facts")
-		b.Logf("pipeline: %d requests (%d for 730 plugin-ticks, %d for 365 blocks, %d for the chain's identity), %d facts, %s",
-			headers+calls+other, calls, headers, other, rows, took.Round(10*time.Millisecond))
+		b.Logf("pipeline: %d requests (%d for %d ticks of two plugins, %d for their blocks, %d for the chain's identity), %d facts, %s",
+			headers+calls+other, calls, *days, headers, other, rows, took.Round(10*time.Millisecond))
 
 		asked := n.wanted
 		n.accounts = false
@@ -66,15 +70,15 @@ func BenchmarkBackfill(b *testing.B) {
 		h, c, _ := n.requests()
 		b.ReportMetric(float64(h-headers+c-calls), "naive-requests")
 		b.ReportMetric(took.Seconds(), "naive-s")
-		b.Logf("naive, %d at once: %d requests (%d for values, %d for blocks), %s; one after the other at least %s", lines,
+		b.Logf("naive, %d at once: %d requests (%d for contract calls, %d for blocks), %s; one after the other at least %s", lines,
 			h-headers+c-calls, c-calls, h-headers, took.Round(10*time.Millisecond), (time.Duration(h-headers+c-calls) * latency).Round(time.Second))
 		server.Close()
 	}
 }
 
-// pipeline runs the backfill and returns its wall time, from the start of the
-// plugins to the last commit, and the facts the warehouse then has.
-func pipeline(b *testing.B, plugins, url string) (time.Duration, int) {
+// backfill reads daily ticks with all the plugins of a folder. It returns its wall
+// time, from opening the warehouse to the last commit, and the facts there are then.
+func backfill(b testing.TB, plugins, url string, days int) (time.Duration, int) {
 	b.Helper()
 	ctx := b.Context()
 	log := slog.New(slog.DiscardHandler)
@@ -93,7 +97,7 @@ func pipeline(b *testing.B, plugins, url string) (time.Duration, int) {
 	check(b, r.Prepare(ctx, found))
 	daily, err := schedule.Parse("@daily", "UTC")
 	check(b, err)
-	plan, err := r.PlanBackfill(ctx, ingest.Range{From: from, To: to}, []ingest.Job{{Name: "state", Schedule: daily}}, found, []sdk.ChainID{"ethereum"})
+	plan, err := r.PlanBackfill(ctx, ingest.Range{From: from, To: from.AddDate(0, 0, days-1)}, []ingest.Job{{Name: "state", Schedule: daily}}, found, []sdk.ChainID{"ethereum"})
 	check(b, err)
 	for _, s := range plan.Stretches {
 		b.Logf("planned: %s: %d ticks, %d requests", s.Series, len(s.Due), s.Requests)
@@ -102,7 +106,7 @@ func pipeline(b *testing.B, plugins, url string) (time.Duration, int) {
 	check(b, r.BeginBackfill(ctx, plan))
 	sum, err := r.Run(ctx, "backfill", found, plan.Work())
 	check(b, err)
-	if !sum.OK() || len(sum.Outcomes) != 730 {
+	if !sum.OK() || len(sum.Outcomes) != len(found)*days {
 		b.Fatalf("%d outcomes: %+v", len(sum.Outcomes), sum.Outcomes[0])
 	}
 	took := time.Since(started)
@@ -141,7 +145,7 @@ func naive(b *testing.B, n *node, url string, asked map[string][]single) time.Du
 	started := time.Now()
 	var group errgroup.Group
 	group.SetLimit(lines)
-	for tick := from; !tick.After(to); tick = tick.AddDate(0, 0, 1) {
+	for tick := from; tick.Before(from.AddDate(0, 0, *days)); tick = tick.AddDate(0, 0, 1) {
 		group.Go(func() error { // the block of the tick
 			lo, hi := uint64(firstNumber), n.newest()
 			for hi-lo > 1 {
@@ -176,7 +180,7 @@ func naive(b *testing.B, n *node, url string, asked map[string][]single) time.Du
 }
 
 // build makes the plugins as `make build` does and returns their folder.
-func build(b *testing.B, names ...string) string {
+func build(b testing.TB, names ...string) string {
 	b.Helper()
 	dir := b.TempDir()
 	args := []string{"build", "-ldflags", "-s -w", "-o", dir + string(filepath.Separator)}
@@ -191,7 +195,7 @@ func build(b *testing.B, names ...string) string {
 	return dir
 }
 
-func check(b *testing.B, err error) {
+func check(b testing.TB, err error) {
 	b.Helper()
 	if err != nil {
 		b.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/lst-pipeline/lst-pipeline/internal/chaintest"
 	"github.com/lst-pipeline/lst-pipeline/sdk/evm"
@@ -183,5 +185,31 @@ func TestTheNodeHasEmptySlots(t *testing.T) {
 	n := newNode(nil, 0, firstSlot.Add(24*time.Hour))
 	if got := len(n.slots); got < 7050 || got > 7190 || !strings.HasPrefix(n.block("finalized").(map[string]any)["hash"].(string), "0x") {
 		t.Errorf("a day has %d blocks in 7,200 slots", got)
+	}
+}
+
+// Where RocketStorage names other contracts than today's, a second request follows
+// for each group of 50 blocks, and no more.
+func TestOlderVersionsTakeASecondRequest(t *testing.T) {
+	t.Parallel()
+	state := chaintest.NewEthereum()
+	state.Now = func() time.Time { return now }
+	state.TeachRocketPool()
+	storage, pool := evm.MustAddress("0x1d8f8f00cfa6758d7bE78336684788Fb0ee0Fa46"), evm.MustAddress("0xDD3f50F8A6CafbE9b31a427582963f465E745AF8")
+	contract := func(name string) evm.Call {
+		return evm.MustMethod("getAddress(bytes32) returns (address)").At(storage, [32]byte(crypto.Keccak256Hash([]byte("contract.address"+name))))
+	}
+	fees := evm.MustAddress("0x320f3aAB9405e38b955178BBe75c477dECBA0C27")
+	state.Answer(contract("rocketDepositPool"), pool) // those of v1.3
+	state.Answer(contract("rocketNetworkFees"), fees)
+	state.Answer(contract("rocketNetworkRevenues"), common.Address{})
+	state.Answer(evm.MustMethod("getMaximumDepositAmount() returns (uint256)").At(pool), 5)
+	state.Answer(evm.MustMethod("getNodeFee() returns (uint256)").At(fees), 140_000_000_000_000_000)
+	n := newNode(state, 0, now)
+	server := httptest.NewServer(n)
+	t.Cleanup(server.Close)
+	backfill(t, build(t, "rocketpool"), server.URL, 100)
+	if _, calls, _ := n.requests(); calls != 4 {
+		t.Errorf("%d requests for two groups of 50 blocks", calls)
 	}
 }
