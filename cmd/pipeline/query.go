@@ -104,7 +104,11 @@ func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, giv
 		return err
 	}
 	if name == "league" && a.output == "table" {
-		return report.LeagueTable(a.stdout, res, a.textOptions(0).Width)
+		width := a.textOptions(0).Width
+		if width == 0 {
+			width = 120 // a file or a pipe has room for every column that a reader needs
+		}
+		return report.LeagueTable(a.stdout, res, width)
 	}
 	return query.Render(a.stdout, res, a.output)
 }

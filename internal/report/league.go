@@ -3,9 +3,9 @@ package report
 import (
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
 )
@@ -104,6 +104,7 @@ var leagueColumns = []textColumn{
 	{"chain", true, 9, chainOf},
 	{"token", true, 9, tokenOf},
 	{"net APR", false, 9, show("apr_pct", percent)},
+	{"over", false, 8, windowOf},
 	{"7d", false, 1, show("apr_7d_pct", percent)},
 	{"30d", false, 1, show("apr_30d_pct", percent)},
 	{"365d", false, 2, show("apr_365d_pct", percent)},
@@ -116,6 +117,7 @@ var leagueColumns = []textColumn{
 	{"TVL", false, 8, show("tvl_native", amount)},
 	{"USD", false, 3, show("tvl_usd", dollars)},
 	{"30d flow", false, 4, show("flow30_pct", signedPercent)},
+	{"  as of", true, 8, readAt},
 	{"  state", true, 9, func(r row) string { return r.textOr("basis", " ") + " " + stateOf(r) }},
 }
 
@@ -164,17 +166,30 @@ func routeLetter(route string) string {
 	return route[:min(len(route), 1)]
 }
 
-// stateOf is the state word with the age of the value, and the days really
-// covered where they are not those asked for.
+// windowOf is the days a shown yield really covers, from update to update.
+func windowOf(r row) string {
+	used, ok := r.number("days_used")
+	if _, shown := r.number("apr_pct"); !shown || !ok {
+		return unknown
+	}
+	return fmt.Sprintf("%.0fd", used)
+}
+
+// readAt is when the token's newest value was so on chain, to the hour.
+func readAt(r row) string {
+	at, ok1 := r.moment("as_of")
+	h, ok2 := r.number("age_h")
+	if !ok1 || !ok2 {
+		return "  " + unknown
+	}
+	return "  " + at.Add(-time.Duration(h*float64(time.Hour))).UTC().Format("2006-01-02 15Z")
+}
+
+// stateOf is the state word with the age of the value.
 func stateOf(r row) string {
 	s := r.textOr("state", unknown)
 	if h, ok := r.number("age_h"); ok {
 		s += " " + age(h, true)
-	}
-	used, ok1 := r.number("days_used")
-	asked, ok2 := r.number("window_days")
-	if _, shown := r.number("apr_pct"); shown && ok1 && ok2 && math.Abs(used-asked) > 0.2*asked {
-		s += fmt.Sprintf(" (over %.0fd)", used)
 	}
 	return s
 }
