@@ -132,15 +132,16 @@ func (a *app) textOptions(width int) report.TextOptions {
 	return o
 }
 
-// requiredJobs names the jobs that must be in order.
-func requiredJobs(cfg *config.Config) []string {
-	var names []string
+// requiredJobs are the jobs that must be in order: those that are required and run
+// by the clock.
+func requiredJobs(cfg *config.Config) []report.Required {
+	var jobs []report.Required
 	for _, j := range cfg.Jobs {
-		if j.Required {
-			names = append(names, j.Name)
+		if j.Required && j.Schedule != "" {
+			jobs = append(jobs, report.Required{Job: j.Name, Plugins: j.Plugins})
 		}
 	}
-	return names
+	return jobs
 }
 
 // writePage writes the page beside its place and moves it there, so that a reader

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -149,42 +150,40 @@ func (d *Data) Empty() bool {
 	return len(d.rows("coverage")) == 0
 }
 
+// A Required job must have a complete newest tick, and its plugins' tokens must
+// not be stale.
+type Required struct {
+	Job     string
+	Plugins []string // empty: every plugin
+}
+
 // Stale lists what of the required jobs is not in order, one sentence each: a job
-// without a complete newest tick, and, when there are required jobs, tokens whose
-// rate is stale although it was once read.
-func (d *Data) Stale(required []string) []string {
-	if len(required) == 0 {
-		return nil
-	}
+// without a complete newest tick, and tokens of its plugins that were once read
+// and are not any more.
+func (d *Data) Stale(required []Required) []string {
 	var bad []string
 	seen := map[string]bool{}
 	for _, r := range d.rows("coverage") {
 		job := r.textOr("job", "")
 		seen[job] = true
 		grid := r.textOr("grid", "")
-		if contains(required, job) && !strings.HasSuffix(grid, "#") {
+		if slices.ContainsFunc(required, func(q Required) bool { return q.Job == job }) && !strings.HasSuffix(grid, "#") {
 			bad = append(bad, fmt.Sprintf("job %s, %s on %s: the newest tick is not complete (%s)",
 				job, r.textOr("plugin", ""), r.textOr("chain", ""), grid))
 		}
 	}
-	for _, job := range required {
-		if !seen[job] {
-			bad = append(bad, fmt.Sprintf("job %s: no tick is on the books", job))
+	for _, q := range required {
+		if !seen[q.Job] {
+			bad = append(bad, fmt.Sprintf("job %s: no tick of the last 90 days is on the books", q.Job))
 		}
 	}
-	for _, r := range d.rows("freshness") {
-		if _, was := r.moment("observed_ts"); was && r.textOr("state", "") == "stale" {
-			bad = append(bad, "token "+r.textOr("token", "")+" is stale")
+	for _, r := range d.rows("warnings") {
+		plugin := r.textOr("plugin", "")
+		if r.textOr("kind", "") == "stale" && slices.ContainsFunc(required, func(q Required) bool {
+			return len(q.Plugins) == 0 || slices.Contains(q.Plugins, plugin)
+		}) {
+			bad = append(bad, "token "+r.textOr("subject", "")+" is stale")
 		}
 	}
 	return bad
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

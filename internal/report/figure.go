@@ -122,7 +122,7 @@ func (d *Data) trust(names ...string) []string {
 	versions := map[int]bool{}
 	for _, name := range names {
 		for _, r := range d.rows(name) {
-			if m, ok := r.text("basis"); ok && !contains(marks, m) && runes(m) == 1 {
+			if m, ok := r.text("basis"); ok && !slices.Contains(marks, m) && runes(m) == 1 {
 				marks = append(marks, m)
 			}
 			if t, ok := r.text("token"); ok {
@@ -164,7 +164,7 @@ func markWords(marks []string) string {
 func (d *Data) marks(tokens map[string]bool) []string {
 	var list []string
 	for _, r := range d.rows("freshness") {
-		if m, ok := r.text("basis"); ok && tokens[r.textOr("token", "")] && !contains(list, m) {
+		if m, ok := r.text("basis"); ok && tokens[r.textOr("token", "")] && !slices.Contains(list, m) {
 			list = append(list, m)
 		}
 	}

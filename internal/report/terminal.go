@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -61,7 +62,7 @@ func (l league) legend() string {
 	for _, c := range l.chains {
 		chains = append(chains, chainOf(c.rows[0])+"="+c.chain)
 		for _, r := range c.rows {
-			if route, ok := r.text("exit100_route"); ok && !contains(routes, routeLetter(route)+"="+route) {
+			if route, ok := r.text("exit100_route"); ok && !slices.Contains(routes, routeLetter(route)+"="+route) {
 				routes = append(routes, routeLetter(route)+"="+route)
 			}
 		}

@@ -173,11 +173,14 @@ func TestARequiredJobWhoseNewestTickFailedIsNotInOrder(t *testing.T) {
 	if bad := d.Stale(nil); bad != nil {
 		t.Errorf("nothing is required, yet: %v", bad)
 	}
-	bad := strings.Join(d.Stale([]string{"state", "prices"}), "\n")
-	for _, want := range []string{"gamma on solana", "job prices: no tick", "token oETH is stale"} {
+	bad := strings.Join(d.Stale([]Required{{Job: "state", Plugins: []string{"alpha", "gamma", "old"}}, {Job: "prices", Plugins: []string{"chainlink"}}}), "\n")
+	for _, want := range []string{"gamma on solana", "job prices: no tick of the last 90 days", "token oETH is stale"} {
 		if !strings.Contains(bad, want) {
 			t.Errorf("want %q among\n%s", want, bad)
 		}
+	}
+	if bad := d.Stale([]Required{{Job: "state", Plugins: []string{"alpha"}}}); strings.Contains(strings.Join(bad, "\n"), "oETH") {
+		t.Errorf("no required job reads oETH: %v", bad)
 	}
 	if strings.Contains(bad, "alpha") || strings.Contains(bad, "nSOL") {
 		t.Errorf("what is in order, or was never read, is not to blame:\n%s", bad)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -58,7 +59,7 @@ func leagueRow(chain string, n int, r row) tableRow {
 	}
 	cells := []cell{
 		name,
-		number(percent(r.number("apr_pct"))),
+		number(aprOf(r)),
 		captureCell(fmt.Sprintf("cap-%s-%d", slug(chain), n), token, r),
 		{Text: stateOf(r), Class: "state s-" + r.textOr("state", "stale")},
 		number(signedBps(r.number("spread_bps"))),
@@ -73,6 +74,18 @@ func leagueRow(chain string, n int, r row) tableRow {
 		number(percent(r.number("apr_365d_pct"))),
 	}
 	return tableRow{class, cells}
+}
+
+// aprOf is the yield, with the days it really covers where they are not those
+// asked for.
+func aprOf(r row) string {
+	v, ok := r.number("apr_pct")
+	used, ok1 := r.number("days_used")
+	asked, ok2 := r.number("window_days")
+	if ok && ok1 && ok2 && math.Abs(used-asked) > 0.2*asked {
+		return fmt.Sprintf("(over %.0f d) %s", used, percent(v, ok))
+	}
+	return percent(v, ok)
 }
 
 // captureCell is the figure and a bar from 0 to 1.1 with a line at the chain's own

@@ -17,7 +17,7 @@ var (
 	keep   = flag.String("keep", "", "write the page of the test's world to this file")
 )
 
-var asOf = time.Date(2024, 7, 1, 0, 0, 0, 0, time.UTC)
+var lookedAt = time.Date(2024, 7, 1, 0, 0, 0, 0, time.UTC)
 
 // worlds are the reports of an empty warehouse, of testdata/seed.sql, and of one
 // token of it: made once, since they are only read.
@@ -47,11 +47,11 @@ func collectAll(seed string) (all [3]*Data, err error) {
 				return all, err
 			}
 		}
-		o.AsOf, o.Version = asOf, "test"
+		o.AsOf, o.Version = lookedAt, "test"
 		if all[i], err = Collect(ctx, s, o); err != nil {
 			return all, err
 		}
-		all[i].MadeAt = asOf.Add(7 * time.Minute)
+		all[i].MadeAt = lookedAt.Add(7 * time.Minute)
 	}
 	return all, nil
 }

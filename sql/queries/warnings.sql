@@ -5,12 +5,19 @@
 -- column: rows_affected | count | facts or readings concerned; unknown where the whole token is
 -- column: since | time | last change, first correction or first refusal
 -- column: detail | text | metrics or checks concerned
+-- column: plugin | text | who reads it
 -- param: window | 30 | days looked back from as_of
 -- param: as_of | now | the moment looked at, UTC
 -- param: known_at | latest | use only what was known by then
+-- caveat: A token that is not read any more because its protocol has ended is sunset, not stale.
 -- caveat: A token that was never read is not warned about; freshness lists it.
 -- methodology: 1
-WITH f AS (SELECT * FROM freshness($as_of, kt := $known_at) WHERE observed_ts IS NOT NULL),
+WITH f AS (
+         SELECT f.*, d.plugin,
+                CASE WHEN f.state = 'stale' AND (t.sunset <= $as_of::TIMESTAMP OR t.sunset IS NULL AND t.status IN ('sunset', 'dead'))
+                     THEN 'sunset' ELSE f.state END AS kind
+         FROM freshness($as_of, kt := $known_at) f JOIN token t USING (token_id) JOIN dim_token d USING (token_id)
+         WHERE f.observed_ts IS NOT NULL),
      v AS (
          SELECT token_id, min(known_at) AS since, count(*) AS n, string_agg(DISTINCT metric_id, ', ' ORDER BY metric_id) AS metrics
          FROM (SELECT token_id, metric_id, ts, basis, max(known_at) AS known_at FROM fact_metric
@@ -18,17 +25,17 @@ WITH f AS (SELECT * FROM freshness($as_of, kt := $known_at) WHERE observed_ts IS
                    AND ts > $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400)
                GROUP BY 1, 2, 3, 4 HAVING count(DISTINCT value) > 1 OR bool_or(quality = 'retracted'))
          GROUP BY 1)
-SELECT state AS kind, symbol AS subject, NULL::BIGINT AS rows_affected,
-       CASE WHEN state = 'stale' THEN observed_ts ELSE changed_ts END AS since, NULL AS detail
-FROM f WHERE state IN ('stale', 'frozen', 'sunset')
+SELECT kind, symbol AS subject, NULL::BIGINT AS rows_affected,
+       CASE WHEN state = 'stale' THEN observed_ts ELSE changed_ts END AS since, NULL AS detail, plugin
+FROM f WHERE kind IN ('stale', 'frozen', 'sunset')
 UNION ALL
-SELECT 'restated', t.symbol, v.n, v.since, v.metrics FROM v JOIN token t USING (token_id)
+SELECT 'restated', t.symbol, v.n, v.since, v.metrics, t.plugin FROM v JOIN dim_token t USING (token_id)
 UNION ALL
-SELECT 'suspect', t.symbol, sum(c.suspect_values)::BIGINT, max(c.newest_ts), string_agg(c.metric_id, ', ' ORDER BY c.metric_id)
-FROM metric_coverage($window, $as_of, kt := $known_at) c JOIN token t USING (token_id)
-WHERE c.suspect_values > 0 GROUP BY t.symbol
+SELECT 'suspect', t.symbol, sum(c.suspect_values)::BIGINT, max(c.newest_ts), string_agg(c.metric_id, ', ' ORDER BY c.metric_id), t.plugin
+FROM metric_coverage($window, $as_of, kt := $known_at) c JOIN dim_token t USING (token_id)
+WHERE c.suspect_values > 0 GROUP BY t.symbol, t.plugin
 UNION ALL
-SELECT 'quarantined', plugin || ' on ' || chain_id, count(*), min(created_at), string_agg(DISTINCT check_name, ', ' ORDER BY check_name)
+SELECT 'quarantined', plugin || ' on ' || chain_id, count(*), min(created_at), string_agg(DISTINCT check_name, ', ' ORDER BY check_name), plugin
 FROM quarantine
 WHERE state = 'held' AND created_at <= $known_at::TIMESTAMP AND tick <= $as_of::TIMESTAMP
     AND tick > $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400)
