@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -32,9 +33,9 @@ var series = []store.TaskKey{
 }
 
 // TestKilledAtAnyMoment kills the pipeline or one of its plugins with SIGKILL at
-// random moments (LST_KILLS of them, 25 if it is not set; LST_SEED repeats them)
-// until runs come through, and then looks whether the warehouse is as if nothing
-// had happened.
+// random requests, lines of output and writes to the warehouse, until a run comes
+// through, and then looks whether the warehouse is as if nothing had happened.
+// LST_KILLS is how many kills there are (default 25), LST_SEED repeats them.
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	number := func(name string, def int64) int64 {
@@ -106,7 +107,7 @@ func (k *killer) fresh() []byte {
 // whether that came before the end.
 func (k *killer) disturbedRun() (killed bool) {
 	k.t.Helper()
-	p := &started{site: k.site, cmd: k.command("run")}
+	p := k.prepare("run")
 	victim := []string{"host", "host", "plugin"}[k.random.IntN(3)]
 	spin := k.random.IntN(3000)
 	pick := k.random.Uint32()
@@ -117,6 +118,7 @@ func (k *killer) disturbedRun() (killed bool) {
 			for range spin {
 				runtime.Gosched()
 			}
+			<-p.ready
 			pid := p.cmd.Process.Pid
 			if children := childrenOf(pid); victim == "plugin" && len(children) > 0 {
 				pid = children[int(pick)%len(children)]
@@ -124,24 +126,26 @@ func (k *killer) disturbedRun() (killed bool) {
 			killed = syscall.Kill(pid, syscall.SIGKILL) == nil
 		})
 	}
-	n := 0
-	if k.random.IntN(2) == 0 {
-		n = 1 + k.random.IntN(9)
-		k.story = append(k.story, fmt.Sprintf("%s at request %d", victim, n))
-		k.net.OnRequest(n, strike)
-	} else {
-		n = 1 + k.random.IntN(20)
-		k.story = append(k.story, fmt.Sprintf("%s at line %d", victim, n))
+	event := []string{"request", "line", "write"}[k.random.IntN(3)]
+	n := 1 + k.random.IntN(map[string]int{"request": 6, "line": 17, "write": 30}[event])
+	k.story = append(k.story, fmt.Sprintf("%s at %s %d", victim, event, n))
+	switch event {
+	case "request":
+		k.net.OnRequest(n, func() { go strike() }) // and the request goes on
+	case "line":
 		lines := 0
 		p.stderr.line = func(string) {
 			if lines++; lines == n {
 				strike()
 			}
 		}
+	case "write":
+		defer k.onWrite(n, strike)()
 	}
 	p.begin()
 	end := p.wait()
 	once.Do(func() {}) // a late event finds nothing to do; an early one has ended
+	k.t.Logf("%s: killed %v", k.story[len(k.story)-1], killed)
 	k.noOrphans()
 	switch end.code {
 	case exitOK, exitIncomplete, -1:
@@ -149,6 +153,42 @@ func (k *killer) disturbedRun() (killed bool) {
 		k.t.Fatalf("exit code %d after %v\n%s", end.code, k.story, end.stderr)
 	}
 	return killed
+}
+
+// onWrite calls f at the n-th write to the warehouse or its log: in the middle of a
+// transaction, or between two. stop ends the watch.
+func (k *killer) onWrite(n int, f func()) (stop func()) {
+	k.t.Helper()
+	fd, err := syscall.InotifyInit1(syscall.IN_NONBLOCK | syscall.IN_CLOEXEC)
+	if err == nil {
+		_, err = syscall.InotifyAddWatch(fd, filepath.Dir(k.database()), syscall.IN_MODIFY)
+	}
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	events := os.NewFile(uintptr(fd), "inotify")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		seen := 0
+		for buffer := make([]byte, 4096); ; {
+			size, err := events.Read(buffer)
+			if err != nil {
+				return // closed
+			}
+			for at := 0; at < size; seen++ {
+				// wd, mask, cookie and the length of the name, each of 4 bytes
+				at += syscall.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(buffer[at+12:]))
+			}
+			if seen >= n {
+				f()
+			}
+		}
+	}()
+	return func() {
+		_ = events.Close() // only to end the reading
+		<-done
+	}
 }
 
 // complete runs the pipeline undisturbed until nothing is open. A failed tick waits

@@ -160,6 +160,7 @@ func (s *site) run(args ...string) ended {
 type started struct {
 	site           *site
 	cmd            *exec.Cmd
+	ready          chan struct{} // closed once cmd.Process is set
 	stdout, stderr output
 }
 
@@ -198,9 +199,13 @@ func (o *output) String() string {
 // start starts `pipeline`. The process is killed at the end of the test.
 func (s *site) start(args ...string) *started {
 	s.t.Helper()
-	p := &started{site: s, cmd: s.command(args...)}
+	p := s.prepare(args...)
 	p.begin()
 	return p
+}
+
+func (s *site) prepare(args ...string) *started {
+	return &started{site: s, cmd: s.command(args...), ready: make(chan struct{})}
 }
 
 func (p *started) begin() {
@@ -209,6 +214,7 @@ func (p *started) begin() {
 	if err := p.cmd.Start(); err != nil {
 		p.site.t.Fatal(err)
 	}
+	close(p.ready)
 	p.site.t.Cleanup(func() {
 		if p.cmd.ProcessState == nil {
 			_ = p.cmd.Process.Kill() // it may just have ended
