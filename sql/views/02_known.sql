@@ -33,7 +33,7 @@ CREATE OR REPLACE VIEW token AS
 -- token_id that the reading is limited to.
 CREATE OR REPLACE MACRO series_between(metric, lo, hi, kt, among := 'dim_token') AS TABLE
     WITH newest AS MATERIALIZED (
-        SELECT token_id, ts, value, value_exact, uncertainty, basis, quality, known_at, period_start
+        SELECT token_id, ts, value, uncertainty, basis, quality, known_at, period_start
         FROM fact_metric
         WHERE metric_id = metric AND ts > lo::TIMESTAMP AND ts <= hi::TIMESTAMP AND known_at <= kt::TIMESTAMP
             AND token_id IN (SELECT token_id FROM query_table(among))
@@ -57,7 +57,7 @@ CREATE OR REPLACE MACRO supply_between(lo, hi, kt) AS TABLE
         SELECT *, 1 AS kind FROM series_between('lst_supply', lo, hi, kt)
         UNION ALL
         SELECT *, 2 FROM series_between('lst_supply_reported', lo, hi, kt))
-    SELECT token_id, ts, value AS supply, value_exact AS supply_exact, basis, quality, known_at FROM s
+    SELECT token_id, ts, value AS supply, basis, quality, known_at FROM s
     QUALIFY kind = min(kind) OVER (
         PARTITION BY token_id ORDER BY ts RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND INTERVAL 1 DAY FOLLOWING);
 

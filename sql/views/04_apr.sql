@@ -10,10 +10,10 @@
 --   is_frozen                  no change for longer than the token's stale_after_s
 --   covers_window              days_used is near the window asked for
 --   is_published               fit for a headline: covers, not frozen, enough updates
-CREATE OR REPLACE MACRO apr_windows(windows, as_of, kt := 'infinity') AS TABLE
+-- steps names a relation of steps that is complete for the longest window.
+CREATE OR REPLACE MACRO apr_windows_with(steps, windows, as_of) AS TABLE
     WITH st AS MATERIALIZED (
-        SELECT *, row_number() OVER (PARTITION BY token_id ORDER BY ts) AS n
-        FROM rate_step_between(as_of::TIMESTAMP - to_seconds(list_max(windows)::DOUBLE * 86400), as_of, kt)),
+        SELECT *, row_number() OVER (PARTITION BY token_id ORDER BY ts) AS n FROM query_table(steps)),
     q AS (
         SELECT t.token_id, t.expected_update_s, t.stale_after_s, x.window_days,
                as_of::TIMESTAMP AS t1,
@@ -40,6 +40,10 @@ CREATE OR REPLACE MACRO apr_windows(windows, as_of, kt := 'infinity') AS TABLE
                AND long_enough(updates, secs, expected_update_s), false) AS is_published,
            basis, basis_mark(basis) AS mark
     FROM g;
+
+CREATE OR REPLACE MACRO apr_windows(windows, as_of, kt := 'infinity') AS TABLE
+    WITH steps AS (SELECT * FROM rate_step_between(as_of::TIMESTAMP - to_seconds(list_max(windows)::DOUBLE * 86400), as_of, kt))
+    SELECT * FROM apr_windows_with('steps', windows, as_of);
 
 CREATE OR REPLACE MACRO apr(win_days, as_of, kt := 'infinity') AS TABLE
     SELECT * EXCLUDE (window_days) FROM apr_windows([win_days], as_of, kt := kt);

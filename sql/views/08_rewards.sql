@@ -19,10 +19,11 @@ CREATE OR REPLACE MACRO fee_setting_between(lo, hi, kt) AS TABLE
 --                 the fee by the settings of that moment; a leg nobody read is 0
 --                 only if the legs that were read make up the whole fee
 --   revenue_strict  treasury + holders; revenue_broad also operators
-CREATE OR REPLACE MACRO reward_between(lo, hi, kt) AS TABLE
+-- steps names a relation of steps that is complete for (lo, hi].
+CREATE OR REPLACE MACRO reward_with(steps, lo, hi, kt) AS TABLE
     WITH s AS (
         SELECT s.token_id, s.prev_ts, s.ts, s.prev_rate, s.rate, s.basis, t.stale_after_s, t.underlying, t.protocol_id
-        FROM rate_step_between(lo, hi, kt) s JOIN token t USING (token_id)
+        FROM query_table(steps) s JOIN token t USING (token_id)
         WHERE t.is_counted AND s.prev_ts IS NOT NULL AND s.ts > lo::TIMESTAMP),
     setting AS MATERIALIZED (SELECT * FROM fee_setting_between(lo::TIMESTAMP - max_carry(), hi, kt)),
     supplies AS MATERIALIZED (SELECT * FROM supply_between(lo::TIMESTAMP - max_carry(), hi, kt)),
@@ -71,6 +72,9 @@ CREATE OR REPLACE MACRO reward_between(lo, hi, kt) AS TABLE
            basis
     FROM l;
 
+CREATE OR REPLACE MACRO reward_between(lo, hi, kt) AS TABLE
+    WITH steps AS (SELECT * FROM rate_step_between(lo, hi, kt)) SELECT * FROM reward_with('steps', lo, hi, kt);
+
 CREATE OR REPLACE VIEW reward AS SELECT * FROM reward_between('-infinity', 'infinity', 'infinity');
 
 -- Rewards spread over the days they were earned on, by overlap: a day inside a
@@ -101,11 +105,12 @@ CREATE OR REPLACE MACRO advertised_fee(as_of, kt := 'infinity') AS TABLE
 
 -- Take rates over a window: effective where fee shares are known, against what is
 -- advertised and against the chain's own rate (fee drag + idle drag + performance).
--- aprs names a relation of yields of the same window.
-CREATE OR REPLACE MACRO take_rate_with(aprs, win_days, as_of, kt) AS TABLE
+-- aprs names a relation of yields of the same window, steps one of steps that is
+-- complete for it.
+CREATE OR REPLACE MACRO take_rate_with(aprs, steps, win_days, as_of, kt) AS TABLE
     WITH r AS (
         SELECT token_id, sum(net_native) AS net_native, sum(fee_native) AS fee_native, count(*) AS updates
-        FROM reward_between(as_of::TIMESTAMP - to_seconds(win_days::DOUBLE * 86400), as_of, kt)
+        FROM reward_with(steps, as_of::TIMESTAMP - to_seconds(win_days::DOUBLE * 86400), as_of, kt)
         WHERE fee_from = 'shares'
         GROUP BY 1)
     SELECT t.token_id, r.updates, r.net_native, r.fee_native,
@@ -118,5 +123,6 @@ CREATE OR REPLACE MACRO take_rate_with(aprs, win_days, as_of, kt) AS TABLE
     WHERE t.accrual NOT IN ('benchmark', 'bridged');
 
 CREATE OR REPLACE MACRO take_rate(win_days, as_of, kt := 'infinity') AS TABLE
-    WITH aprs AS MATERIALIZED (SELECT * FROM apr(win_days, as_of, kt := kt))
-    SELECT * FROM take_rate_with('aprs', win_days, as_of, kt);
+    WITH steps AS MATERIALIZED (SELECT * FROM rate_step_between(as_of::TIMESTAMP - to_seconds(win_days::DOUBLE * 86400), as_of, kt)),
+    aprs AS MATERIALIZED (SELECT * FROM apr_windows_with('steps', [win_days::DOUBLE], as_of))
+    SELECT * FROM take_rate_with('aprs', 'steps', win_days, as_of, kt);

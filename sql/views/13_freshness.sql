@@ -9,20 +9,13 @@
 --                  bench:    a chain's own rate
 --                  restated: a rate of the last 30 days was corrected after it was first stored
 --                  fresh:    none of these
-CREATE OR REPLACE MACRO freshness(as_of, kt := 'infinity') AS TABLE
-    WITH near AS MATERIALIZED (SELECT * FROM rate_between(as_of::TIMESTAMP - max_carry(), as_of, kt)),
-    near_steps AS MATERIALIZED (SELECT token_id, ts, is_firm FROM steps_of('near')),
-    quiet AS MATERIALIZED ( -- unchanged for longer than that: read from the beginning
-        SELECT token_id FROM token WHERE home_id NOT IN (SELECT t.home_id FROM near_steps s JOIN token t USING (token_id) WHERE s.is_firm)),
-    far AS MATERIALIZED (SELECT * FROM rate_between('-infinity', as_of, kt, among := 'quiet')),
-    o AS (
+-- rates names a relation with the newest rate of every token, steps one with its
+-- newest step.
+CREATE OR REPLACE MACRO freshness_with(rates, steps, as_of, kt) AS TABLE
+    WITH o AS (
         SELECT token_id, max(ts) AS observed_ts, arg_max(known_at, ts) AS fetched_at, arg_max(basis, ts) AS basis
-        FROM (SELECT * FROM near UNION ALL SELECT * FROM far) GROUP BY 1),
-    c AS (
-        SELECT token_id, max(ts) AS changed_ts FROM (
-            SELECT token_id, ts FROM steps_of('far')
-            UNION ALL SELECT token_id, ts FROM near_steps WHERE token_id NOT IN (SELECT token_id FROM quiet))
-        GROUP BY 1),
+        FROM query_table(rates) GROUP BY 1),
+    c AS (SELECT token_id, max(ts) AS changed_ts FROM query_table(steps) GROUP BY 1),
     v AS (
         SELECT token_id, count(*) AS restated FROM (
             SELECT token_id, ts, basis FROM fact_metric
@@ -51,6 +44,18 @@ CREATE OR REPLACE MACRO freshness(as_of, kt := 'infinity') AS TABLE
                 ELSE 'fresh' END AS state,
            basis, basis_mark(basis) AS mark
     FROM g;
+
+CREATE OR REPLACE MACRO freshness(as_of, kt := 'infinity') AS TABLE
+    WITH near AS MATERIALIZED (SELECT * FROM rate_between(as_of::TIMESTAMP - max_carry(), as_of, kt)),
+    near_steps AS MATERIALIZED (SELECT token_id, ts, is_firm FROM steps_of('near')),
+    quiet AS MATERIALIZED ( -- unchanged for longer than that: read from the beginning
+        SELECT token_id FROM token WHERE home_id NOT IN (SELECT t.home_id FROM near_steps s JOIN token t USING (token_id) WHERE s.is_firm)),
+    far AS MATERIALIZED (SELECT * FROM rate_between('-infinity', as_of, kt, among := 'quiet')),
+    rates AS (SELECT * FROM near UNION ALL SELECT * FROM far),
+    steps AS (
+        SELECT token_id, ts FROM steps_of('far')
+        UNION ALL SELECT token_id, ts FROM near_steps WHERE token_id NOT IN (SELECT token_id FROM quiet))
+    SELECT * FROM freshness_with('rates', 'steps', as_of, kt);
 
 -- How many readings a metric got in a window, how many were expected, and how
 -- many say why they are missing. expected counts the token's expected updates.

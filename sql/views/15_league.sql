@@ -4,7 +4,9 @@
 -- spread, capture or rank. position ranks by capture; without the chain's own rate
 -- there is none.
 CREATE OR REPLACE MACRO league(win_days, as_of, kt := 'infinity') AS TABLE
-    WITH a AS MATERIALIZED (SELECT * FROM apr_windows([7, 30, 365, win_days::DOUBLE], as_of, kt := kt)),
+    WITH steps AS MATERIALIZED (
+        SELECT * FROM rate_step_between(as_of::TIMESTAMP - to_seconds(greatest(365, win_days::DOUBLE) * 86400), as_of, kt)),
+    a AS MATERIALIZED (SELECT * FROM apr_windows_with('steps', [7, 30, 365, win_days::DOUBLE], as_of)),
     y AS (
         SELECT token_id,
                any_value(CASE WHEN is_published THEN apr_net END) FILTER (window_days = 7) AS apr_7d,
@@ -13,8 +15,10 @@ CREATE OR REPLACE MACRO league(win_days, as_of, kt := 'infinity') AS TABLE
         FROM a GROUP BY 1),
     w AS MATERIALIZED (SELECT * FROM a WHERE window_days = win_days::DOUBLE),
     month AS MATERIALIZED (SELECT * FROM a WHERE window_days = 30),
-    f AS (SELECT * FROM freshness(as_of, kt := kt)),
     rates AS MATERIALIZED (SELECT * FROM rate_between(as_of::TIMESTAMP - max_carry() - max_carry(), as_of, kt)),
+    unseen AS MATERIALIZED (SELECT token_id FROM token WHERE home_id NOT IN (SELECT t.home_id FROM rates JOIN token t USING (token_id))),
+    newest AS (SELECT * FROM rates UNION ALL SELECT * FROM rate_between('-infinity', as_of, kt, among := 'unseen')),
+    f AS (SELECT * FROM freshness_with('newest', 'steps', as_of, kt)),
     v AS MATERIALIZED (SELECT * FROM daily_with('rates', as_of, as_of, kt)),
     v30 AS (SELECT * FROM daily_with('rates', as_of::TIMESTAMP - INTERVAL 30 DAY, as_of::TIMESTAMP - INTERVAL 30 DAY, kt)),
     x AS (SELECT * FROM exit_cost_with('month', as_of, kt) WHERE size_native = 100 AND is_cheapest),
@@ -34,7 +38,7 @@ CREATE OR REPLACE MACRO league(win_days, as_of, kt := 'infinity') AS TABLE
         LEFT JOIN w ON w.token_id = t.token_id
         LEFT JOIN y ON y.token_id = t.token_id
         LEFT JOIN bench_of('w') b ON b.chain_id = t.chain_id
-        LEFT JOIN take_rate_with('w', win_days, as_of, kt) k ON k.token_id = t.token_id
+        LEFT JOIN take_rate_with('w', 'steps', win_days, as_of, kt) k ON k.token_id = t.token_id
         LEFT JOIN premium_at_with('rates', as_of, kt) p ON p.token_id = t.token_id
         LEFT JOIN x ON x.token_id = t.token_id
         LEFT JOIN v ON v.token_id = t.token_id
