@@ -46,7 +46,7 @@ var arrows = []arrow{
 	{"internal/chaintest", []string{"sdk/...", "plugins/..."}}, // encodes accounts as the plugins decode them
 	{"internal/e2e", nil}, // tests only
 	{"internal/layers", nil},
-	{"deploy", nil}, // tests only
+	{"deploy", nil},    // tests only
 	{"bench/...", nil}, // tests only
 	{"cmd/...", []string{"..."}},
 	{"tools/...", []string{"..."}},
