@@ -116,7 +116,8 @@ func askEndpoint(ctx context.Context, chain gateway.Chain, archive bool) (found 
 		return err
 	}
 
-	head, final := time.Time{}, ""
+	var head time.Time
+	var final string
 	switch chain.Kind {
 	case gateway.Solana:
 		head, final, err = solanaHead(ctx, g, chain.ID)

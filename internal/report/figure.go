@@ -203,16 +203,6 @@ func (d *Data) states(tokens map[string]bool) string {
 	return strings.Join(parts, ", ")
 }
 
-// state of a token as the query freshness has it; stale when it is not known there.
-func (d *Data) state(token string) string {
-	for _, r := range d.rows("freshness") {
-		if r.textOr("token", "") == token {
-			return r.textOr("state", "stale")
-		}
-	}
-	return "stale"
-}
-
 // groups cuts rows into runs of equal column texts, in order of first appearance.
 func groups(list []row, columns ...string) (names [][]string, members [][]row) {
 	at := map[string]int{}

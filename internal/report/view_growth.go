@@ -73,7 +73,7 @@ func growthScene(id, asset string, list []series, w, h int) *scene {
 		ends = append(ends, fmt.Sprintf("%s %s", s.token, fixed(s.last(), 2)))
 	}
 	endLabels(sc, list, x, y, right, top, bottom)
-	hover(sc, list, x, top, bottom, asset)
+	hover(sc, list, x, top, bottom)
 	sc.Desc = fmt.Sprintf("From %s to %s 100 %s became: %s.", day(from), day(to), asset, strings.Join(ends, ", "))
 	return sc
 }
@@ -185,7 +185,7 @@ func heights(list []series, y scale) []float64 {
 }
 
 // hover lays one band per week over the chart; it tells what every line has there.
-func hover(sc *scene, list []series, x timeScale, top, bottom float64, asset string) {
+func hover(sc *scene, list []series, x timeScale, top, bottom float64) {
 	const week = 7 * 24 * time.Hour
 	for t := x.lo; t.Before(x.hi); t = t.Add(week) {
 		lines := []string{day(t)}
