@@ -37,7 +37,7 @@ type world struct {
 // worlds have rarer ticks, so that all of them are longer than a year.
 func size(facts, series int64) (ticks, spacing int64) {
 	ticks = max(facts/series, 1)
-	for spacing = 1; ticks*spacing < 400*24 && spacing < 24; spacing++ { //nolint:revive // the loop is the search
+	for spacing = 1; ticks*spacing < 400*24 && spacing < 24; spacing++ {
 	}
 	for 24%spacing != 0 {
 		spacing++
