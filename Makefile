@@ -51,7 +51,7 @@ test: build tools ## Run every test
 		if [ -z "$${rest%%:*}" ]; then left=$$((left+1)); echo "left out, $$name is not installed: $${rest#*:}"; fi; done; \
 	if [ $$left -gt 0 ]; then echo "left out in all: $$left of 3"; fi
 	$(call step,running the tests)
-	$(GO) test -timeout 9m ./...
+	$(GO) test -timeout 20m ./...
 
 test-race: build tools ## Run every test with the race detector
 	$(call step,running the tests with the race detector)
