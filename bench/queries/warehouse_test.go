@@ -46,8 +46,9 @@ func size(facts, series int64) (ticks, spacing int64) {
 }
 
 // build makes a world of about that many facts in dir, or opens the one that a
-// run before left there.
-func build(t testing.TB, dir string, facts int64) *world {
+// run before left there. arrange brings the facts in the order that runs leave, hand
+// makes the hand-tuned tables.
+func build(t testing.TB, dir string, facts int64, arrange, hand bool) *world {
 	t.Helper()
 	ctx := context.Background()
 	path := filepath.Join(dir, fmt.Sprintf("world-%d.duckdb", facts))
@@ -60,9 +61,21 @@ func build(t testing.TB, dir string, facts int64) *world {
 	if !made {
 		w.fill(t, facts)
 	}
+	if arrange {
+		// As the runs that read it would have done; the newest month is as it arrived.
+		_, err := s.DB().ExecContext(ctx, `UPDATE fact_order SET unsorted = 0 WHERE month = (SELECT max(month) FROM fact_order)`)
+		check(t, err)
+		at, used := time.Now(), spent()
+		months, err := s.Arrange(ctx, min(store.ArrangeFrom, facts/50))
+		check(t, err)
+		if months > 0 {
+			check(t, s.Checkpoint(ctx))
+			t.Logf("%d months arranged in %s, cpu %s", months, time.Since(at).Round(time.Millisecond), (spent() - used).Round(time.Millisecond))
+		}
+	}
 	check(t, s.DB().QueryRowContext(ctx, `SELECT count(*) FROM fact_metric`).Scan(&w.facts))
 	check(t, s.DB().QueryRowContext(ctx, `SELECT date_trunc('hour', max(block_ts) + INTERVAL 1 MINUTE) FROM raw_observation`).Scan(&w.asOf))
-	if _, err := s.DB().ExecContext(ctx, `FROM hand.latest`); err != nil {
+	if _, err := s.DB().ExecContext(ctx, `FROM hand.latest`); err != nil && hand {
 		text := strings.NewReplacer("$origin", stamp(origin), "$as_of", stamp(w.asOf)).Replace(handSQL)
 		_, err = s.DB().ExecContext(ctx, "DROP SCHEMA IF EXISTS hand CASCADE; "+text)
 		check(t, err)
@@ -96,7 +109,8 @@ func (w *world) fill(t testing.TB, facts int64) {
 	for lo := int64(0); lo < ticks; lo += step {
 		fill(ticksSQL, lo, min(lo+step, ticks))
 	}
-	fill(`DROP MACRO gen_rate; DROP MACRO gen_supply; DROP MACRO gen_usd; DROP TABLE gen_series; DROP TABLE gen_token; CHECKPOINT`, 0, 0)
+	fill(`INSERT INTO fact_order SELECT date_trunc('month', ts), count(*), count(*) FROM fact_metric GROUP BY 1;
+		DROP MACRO gen_rate; DROP MACRO gen_supply; DROP MACRO gen_usd; DROP TABLE gen_series; DROP TABLE gen_token; CHECKPOINT`, 0, 0)
 }
 
 // stamp is a time as an SQL constant.
