@@ -58,6 +58,9 @@ func (c *checker) chains(chains []any) []string {
 				c.refuse(child(path, "network_id"), "belongs to chains of kind evm; a %s chain has genesis", text(chain["kind"]))
 			}
 		}
+		if _, set := chain["settle"]; set && text(chain["kind"]) == Solana {
+			c.refuse(child(path, "settle"), "belongs to chains whose past can be read; Solana answers only for now")
+		}
 		endpoints := list(chain["endpoints"])
 		if fmt.Sprint(chain["verify"]) == "2" && len(endpoints) == 1 {
 			c.refuse(child(path, "verify"), "2 needs a second endpoint")

@@ -89,6 +89,9 @@ type Chain struct {
 	Genesis string `json:"genesis"`
 	// Verify is how many endpoints are asked for the same block: 1 or 2.
 	Verify int `json:"verify"`
+	// Settle is how long after a tick it is read: by then its block should be final.
+	// It is 0 where only the present can be read (Solana).
+	Settle *Duration `json:"settle"`
 	// Endpoints may be empty: replay and offline plugins need none.
 	Endpoints []Endpoint `json:"endpoints"`
 }

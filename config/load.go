@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 	"unicode/utf8"
 
 	"github.com/lst-pipeline/lst-pipeline/sdk"
@@ -15,6 +16,10 @@ import (
 
 // DefaultPath is where the command line looks for a configuration.
 const DefaultPath = "config/pipeline.yaml"
+
+// settle is how long an Ethereum block takes to be final: between 64 and 96 slots of
+// 12 s, and a moment to be told of it.
+const settle = 20 * time.Minute
 
 // maxFile is far more than any configuration.
 const maxFile = 4 << 20
@@ -138,6 +143,12 @@ func (c *Config) complete() error {
 		chain := &c.Chains[i]
 		if chain.Title == "" {
 			chain.Title = chain.Name
+		}
+		if chain.Settle == nil {
+			chain.Settle = &Duration{}
+			if chain.Kind != Solana {
+				chain.Settle.Duration = settle
+			}
 		}
 		kept := chain.Endpoints[:0]
 		for _, e := range chain.Endpoints {

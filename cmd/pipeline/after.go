@@ -75,7 +75,7 @@ func jobSpecs(cfg *config.Config) ([]serve.JobSpec, error) {
 		if err != nil {
 			return nil, withCode(exitUsage, fmt.Errorf("job %s: %w", j.Name, err))
 		}
-		specs = append(specs, serve.JobSpec{Name: j.Name, Schedule: ticks, Offset: j.Offset(), Required: j.Required, Plugins: j.Plugins})
+		specs = append(specs, serve.JobSpec{Name: j.Name, Schedule: ticks, Offset: j.Offset(), Settle: settle(cfg), Required: j.Required, Plugins: j.Plugins})
 	}
 	return specs, nil
 }

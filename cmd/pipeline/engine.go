@@ -73,7 +73,7 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 	}
 	e.runner = &ingest.Runner{
 		Store: e.store, Host: e.host, Gateway: e.gateway, Log: e.log,
-		Version: buildVersion(), Recording: opt.record != "",
+		Version: buildVersion(), Recording: opt.record != "", Settle: settle(cfg),
 	}
 	if !a.quiet {
 		e.runner.Report = a.reportOutcome
@@ -128,6 +128,15 @@ func storeChains(cfg *config.Config) []store.Chain {
 		chains = append(chains, store.Chain{ID: sdk.ChainID(c.Name), Kind: c.Kind, Name: c.Title, NativeAsset: c.NativeAsset, HeightKind: kind})
 	}
 	return chains
+}
+
+// settle is how long each chain takes to be final.
+func settle(cfg *config.Config) map[sdk.ChainID]time.Duration {
+	m := map[sdk.ChainID]time.Duration{}
+	for _, c := range cfg.Chains {
+		m[sdk.ChainID(c.Name)] = c.Settle.Duration
+	}
+	return m
 }
 
 func chainIDs(cfg *config.Config) []sdk.ChainID {

@@ -180,7 +180,7 @@ func TestEveryHostilityHasItsName(t *testing.T) {
 
 func (h hostility) run(t *testing.T, sound *soundNumbers) {
 	o := patient
-	o.exchange, o.task = time.Second, 6*time.Second
+	o.exchange, o.task = time.Second, 12*time.Second
 	s := newSite(t, o)
 	h.spoil(t, s.net)
 	end := s.run("run", "--record", filepath.Join(s.dir, "recordings"))

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lst-pipeline/lst-pipeline/config"
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
@@ -86,7 +87,12 @@ func (k *killer) fresh() []byte {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	k.from = time.Now().UTC().Truncate(time.Hour).Add(-owed * time.Hour)
+	cfg, err := config.Load(filepath.Join(k.dir, "pipeline.yaml"))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	settled := time.Now().UTC().Add(-settle(cfg)["ethereum"]) // Solana may be one tick ahead
+	k.from = settled.Truncate(time.Hour).Add(-owed * time.Hour)
 	var keys []store.TaskKey
 	for _, key := range series {
 		key.Tick = k.from

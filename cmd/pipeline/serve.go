@@ -142,7 +142,7 @@ func (a *app) generation(ctx context.Context, cfg *config.Config, warehouse *sto
 	}
 	shop := &serve.Shop{
 		Store: e.store, Host: e.host, Gateway: e.gateway, Log: e.log, Version: buildVersion(),
-		Dir: cfg.Plugins.Dir, Required: opt.plugins, Chains: chainIDs(cfg),
+		Dir: cfg.Plugins.Dir, Required: opt.plugins, Chains: chainIDs(cfg), Settle: settle(cfg),
 	}
 	shop.Plugins(e.plugins, e.runner.Tokens)
 	gen := &serve.Generation{
@@ -161,7 +161,7 @@ func (a *app) generation(ctx context.Context, cfg *config.Config, warehouse *sto
 
 func serveJob(cfg *config.Config, shop *serve.Shop, job ingest.Job) serve.Job {
 	spec, _ := cfg.Job(job.Name)
-	j := serve.Job{Name: job.Name, Required: spec.Required, Plugins: spec.Plugins, Prices: shop.Prices(job), Schedule: job.Schedule.(schedule.Schedule)}
+	j := serve.Job{Name: job.Name, Required: spec.Required, Plugins: spec.Plugins, Prices: shop.Prices(job), Schedule: job.Schedule.(schedule.Schedule), Settle: settle(cfg)}
 	if !j.Prices { // prices go first, at the tick itself
 		j.Offset = spec.Offset()
 	}

@@ -1,25 +1,25 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
 // Anchor returns the point of a chain that stands for a tick: on EVM chains and the
-// beacon chain the last finalised block at or before it, on Solana the finalised slot now.
+// beacon chain the last block at or before it, on Solana the finalised slot now.
 //
-// A tick of the last minutes, whose own blocks are not final yet, gets the
-// newest finalised block, and the same one for as long as the gateway lives, so
-// that all plugins of a tick read one block. A tick that is further from now
-// than Options.AnchorGrace and not final is an error of kind transient; a past
-// tick on Solana one of kind unrecoverable; a tick before the first block one
-// of kind no_data.
+// On EVM chains the block of a tick of the last minutes is not final yet and may be
+// replaced; its anchor is provisional. A tick that the chain has not reached
+// (Options.AnchorGrace), and on the beacon chain one that is not final, is an error of
+// kind transient; a past tick on Solana one of kind unrecoverable; a tick before the
+// first block one of kind no_data.
 func (g *Gateway) Anchor(ctx context.Context, id sdk.ChainID, tick time.Time) (sdk.Anchor, error) {
 	anchors, errs := g.Anchors(ctx, id, []time.Time{tick})
 	return anchors[0], errs[0]
@@ -36,6 +36,9 @@ func (g *Gateway) Anchors(ctx context.Context, id sdk.ChainID, ticks []time.Time
 		return s.anchors, s.errs
 	}
 	s.c = c
+	if len(ticks) == 0 {
+		return s.anchors, s.errs
+	}
 	ctx, cancel := context.WithTimeout(ctx, g.opts.CallTimeout*time.Duration(1+len(ticks)/50))
 	defer cancel()
 	switch {
@@ -108,8 +111,12 @@ func (s *search) replayed() {
 			continue
 		}
 		var best *header
+		final := uint64(math.MaxUint64)
 		for _, x := range t.list {
 			h, err := parseRecorded(x.Result)
+			if err == nil && bytes.Equal(x.Params, finalizedParams) {
+				final = h.number
+			}
 			if err == nil && h.time <= tick.Unix() && (best == nil || h.number > best.number) {
 				best = &h
 			}
@@ -120,59 +127,10 @@ func (s *search) replayed() {
 			continue
 		}
 		s.found(i, *best)
+		if best.number > final {
+			s.anchors[i].Finality = sdk.Provisional
+		}
 	}
-}
-
-// picked remembers the anchors of ticks that were not final when first asked.
-type picked struct {
-	mu     sync.Mutex
-	byTick map[int64]pick
-}
-
-type pick struct {
-	anchor sdk.Anchor
-	proof  []exchange
-}
-
-// pickedCeiling bounds the memory; a tick is asked for again soon or never.
-const pickedCeiling = 1024
-
-func (p *picked) get(tick time.Time) (pick, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	one, ok := p.byTick[tick.Unix()]
-	return one, ok
-}
-
-// keep stores the first anchor of a tick and returns the one that stands.
-func (p *picked) keep(tick time.Time, one pick) pick {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if old, ok := p.byTick[tick.Unix()]; ok {
-		return old
-	}
-	if p.byTick == nil || len(p.byTick) >= pickedCeiling {
-		p.byTick = map[int64]pick{}
-	}
-	p.byTick[tick.Unix()] = one
-	return one
-}
-
-// stand settles a tick that is close to now with the newest point of the chain.
-func (s *search) stand(i int) {
-	one := s.c.picked.keep(s.ticks[i], pick{anchor: s.anchors[i], proof: s.proof[i]})
-	s.anchors[i], s.proof[i] = one.anchor, one.proof
-	s.anchors[i].Tick = s.ticks[i].UTC()
-}
-
-// recall settles a tick as it was settled before, if it was.
-func (s *search) recall(i int) bool {
-	one, ok := s.c.picked.get(s.ticks[i])
-	if ok {
-		s.anchors[i], s.proof[i] = one.anchor, one.proof
-		s.anchors[i].Tick = s.ticks[i].UTC()
-	}
-	return ok
 }
 
 // describeTick names a chain and a tick in an error.

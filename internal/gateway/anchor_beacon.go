@@ -19,18 +19,13 @@ const (
 	beaconGap = 64
 )
 
-// beacon answers a tick with the last finalised block at or before it, or, where
-// that is not final yet, with that of the newest finalised checkpoint. A slot's
-// time follows from its number, so there is nothing to search but empty slots.
+// beacon answers a tick with the last finalised block at or before it. A slot's time
+// follows from its number, so there is nothing to search but empty slots.
 func (s *search) beacon(ctx context.Context) {
 	known := map[string]reply{}
-	now := s.g.opts.Now()
 	for i := range s.ticks {
-		if s.g.player == nil && s.recall(i) {
-			continue
-		}
 		b := &beaconSearch{search: s, i: i, known: known}
-		if err := b.settle(ctx, now); err != nil {
+		if err := b.settle(ctx); err != nil {
 			s.errs[i] = fmt.Errorf("%s: find its block: %w", s.describeTick(i), err)
 		}
 	}
@@ -49,7 +44,7 @@ type beaconBlock struct {
 	root string
 }
 
-func (b *beaconSearch) settle(ctx context.Context, now time.Time) error {
+func (b *beaconSearch) settle(ctx context.Context) error {
 	genesis, err := b.genesis(ctx)
 	if err != nil {
 		return err
@@ -71,15 +66,11 @@ func (b *beaconSearch) settle(ctx context.Context, now time.Time) error {
 	if slot := uint64(tick.Unix()-genesis) / beaconSlot; slot < head.slot {
 		return b.past(ctx, slot, at)
 	}
-	exact := at(*head).Equal(tick)
-	if away := now.Sub(tick).Abs(); !exact && b.g.player == nil && away > b.g.opts.AnchorGrace {
+	if b.g.player == nil && !at(*head).Equal(tick) {
 		return sdk.Errorf(sdk.KindTransient, "not final yet: the newest finalised slot %d is of %s; try again later",
 			head.slot, at(*head).Format(time.RFC3339))
 	}
 	b.choose(*head, at(*head))
-	if !exact && b.g.player == nil {
-		b.stand(b.i)
-	}
 	return nil
 }
 

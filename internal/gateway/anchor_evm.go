@@ -10,42 +10,88 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
+// finalizedParams asks for the newest final block.
+var finalizedParams = json.RawMessage(`["finalized",false]`)
+
 // roundCeiling ends a search that a lying endpoint keeps from converging. Every
 // second round halves the bracket, so an honest chain never gets near it.
 const roundCeiling = 160
 
-// evm finds the last finalised block at or before each tick.
-//
-// It is an interpolation search over all ticks at once. A block is the anchor
-// when its successor is known to be later than the tick, so the result rests on
-// two neighbouring headers and on no assumption about block times.
+// evm finds the last block at or before each tick. Blocks after the newest final one
+// may still be replaced, so an anchor among them is provisional.
 func (s *search) evm(ctx context.Context) {
-	s.c.headers.trim()
-	var open []int
-	latest := int64(-1 << 62)
-	for i, tick := range s.ticks {
-		if !s.recall(i) {
-			open = append(open, i)
-			latest = max(latest, tick.Unix())
+	final := &s.c.headers
+	final.trim()
+	newest := slices.MaxFunc(s.ticks, time.Time.Compare).Unix()
+	head, known := final.newest()
+	if !known || head.time < newest {
+		fresh, err := s.block(ctx, "finalized")
+		if err == nil {
+			err = s.keep(final, fresh)
 		}
-	}
-	if len(open) == 0 {
-		return
-	}
-	head, known := s.c.headers.newest()
-	if !known || head.time < latest {
-		fresh, err := s.finalized(ctx)
 		if err != nil {
-			for _, i := range open {
-				s.errs[i] = err
-			}
+			s.failAll(fmt.Errorf("chain %s: ask for the finalised block: %w", s.c.ID, err))
 			return
 		}
 		if !known || fresh.number > head.number { // else a lagging node answered
 			head = fresh
 		}
 	}
-	now := s.g.opts.Now()
+	var old, young []int
+	for i, tick := range s.ticks {
+		if tick.Unix() <= head.time {
+			old = append(old, i)
+		} else {
+			young = append(young, i)
+		}
+	}
+	s.narrow(ctx, old, final, head)
+	if s.c.Verify == 2 {
+		s.second(ctx, old)
+	}
+	if len(young) > 0 {
+		s.young(ctx, young, head)
+	}
+}
+
+// young finds the anchors of ticks that are not final yet. What it learns of the
+// chain is forgotten afterwards.
+func (s *search) young(ctx context.Context, open []int, final header) {
+	latest, err := s.block(ctx, "latest")
+	seen := &headers{keepRaw: s.g.recorder != nil}
+	for _, h := range []header{final, latest} {
+		if err == nil && latest.number > final.number {
+			err = s.keep(seen, h)
+		}
+	}
+	if err != nil {
+		for _, i := range open {
+			s.errs[i] = fmt.Errorf("%s: ask for the newest block: %w", s.describeTick(i), err)
+		}
+		return
+	}
+	if latest.number <= final.number { // a lagging node answered
+		latest = final
+	}
+	s.narrow(ctx, open, seen, latest)
+	for _, i := range open {
+		if s.errs[i] != nil || s.anchors[i].Height <= final.number {
+			continue
+		}
+		s.anchors[i].Finality = sdk.Provisional
+		if final.raw != nil { // shows a replay that the anchor was not final
+			s.proof[i] = append(s.proof[i], exchange{Method: "eth_getBlockByNumber", Params: finalizedParams, Result: final.raw, Endpoint: final.alias})
+		}
+	}
+}
+
+// narrow finds the last block at or before each of the open ticks among the blocks
+// up to head.
+//
+// It is an interpolation search over all ticks at once. A block is the anchor
+// when its successor is known to be later than the tick, so the result rests on
+// two neighbouring headers and on no assumption about block times.
+func (s *search) narrow(ctx context.Context, open []int, known *headers, head header) {
 	for round := 0; len(open) > 0; round++ {
 		budget := max(2, min(16, s.c.batchSize()/len(open)))
 		want := map[uint64]bool{}
@@ -54,10 +100,10 @@ func (s *search) evm(ctx context.Context) {
 		for _, i := range open {
 			t := s.ticks[i].Unix()
 			if t >= head.time {
-				s.atHead(i, head, now)
+				s.atHead(i, head)
 				continue
 			}
-			lo, hi := s.c.headers.bracket(t)
+			lo, hi := known.bracket(t)
 			if hi == nil { // trimmed by another search; the head is still later
 				hi = &head
 			}
@@ -79,7 +125,7 @@ func (s *search) evm(ctx context.Context) {
 			}
 			return
 		}
-		failed := s.fetch(ctx, want)
+		failed := s.fetch(ctx, known, want)
 		next = open[:0:0]
 		for _, i := range open {
 			for _, n := range asked[i] {
@@ -92,9 +138,6 @@ func (s *search) evm(ctx context.Context) {
 			}
 		}
 		open = next
-	}
-	if s.c.Verify == 2 {
-		s.second(ctx)
 	}
 }
 
@@ -111,33 +154,20 @@ func (s *search) settled(i int, lo, hi *header) bool {
 	return true
 }
 
-// atHead settles a tick at or after the newest finalised block.
-func (s *search) atHead(i int, head header, now time.Time) {
-	tick := s.ticks[i]
-	if head.time == tick.Unix() {
-		s.found(i, head)
-		return
-	}
-	if away := now.Sub(tick).Abs(); away > s.g.opts.AnchorGrace {
-		s.errs[i] = sdk.Errorf(sdk.KindTransient, "%s: not final yet: the newest finalised block %d is of %s; try again later",
-			s.describeTick(i), head.number, time.Unix(head.time, 0).UTC().Format(time.RFC3339))
+// atHead settles a tick at or after the newest block. A tick that the chain has not
+// reached has no block yet.
+func (s *search) atHead(i int, head header) {
+	if behind := s.ticks[i].Sub(time.Unix(head.time, 0)); behind > s.g.opts.AnchorGrace {
+		s.errs[i] = sdk.Errorf(sdk.KindTransient, "%s: the newest block, %d, is of %s, %s before it; try again later",
+			s.describeTick(i), head.number, time.Unix(head.time, 0).UTC().Format(time.RFC3339), behind.Round(time.Second))
 		return
 	}
 	s.found(i, head)
-	s.stand(i)
 }
 
-// finalized asks for the newest finalised block.
-func (s *search) finalized(ctx context.Context) (header, error) {
-	r := s.c.run(ctx, []call{{method: "eth_getBlockByNumber", params: json.RawMessage(`["finalized",false]`)}}, demand{})[0]
-	h, err := s.header(r)
-	if err == nil {
-		err = s.keep(h)
-	}
-	if err != nil {
-		return header{}, fmt.Errorf("chain %s: ask for the finalised block: %w", s.c.ID, err)
-	}
-	return h, nil
+// block asks for the block with a tag, finalized or latest.
+func (s *search) block(ctx context.Context, tag string) (header, error) {
+	return s.header(s.c.run(ctx, []call{{method: "eth_getBlockByNumber", params: json.RawMessage(`["` + tag + `",false]`)}}, demand{})[0])
 }
 
 // header reads a reply as a block.
@@ -158,15 +188,21 @@ func (s *search) header(r reply) (header, error) {
 	return h, nil
 }
 
-func (s *search) keep(h header) error {
-	if err := s.c.headers.add(h); err != nil {
-		return sdk.Errorf(KindDisagreement, "%w", err)
+// keep notes a block. Final blocks that contradict each other are two chains; a block
+// that is not final may have been replaced meanwhile.
+func (s *search) keep(known *headers, h header) error {
+	err := known.add(h)
+	switch {
+	case err == nil:
+		return nil
+	case known == &s.c.headers:
+		return sdk.Errorf(KindDisagreement, "final blocks contradict each other: %w", err)
 	}
-	return nil
+	return sdk.Errorf(sdk.KindTransient, "the chain has changed its newest blocks while they were read: %w", err)
 }
 
-// fetch asks for blocks in one go and caches them; it returns what went wrong.
-func (s *search) fetch(ctx context.Context, want map[uint64]bool) map[uint64]error {
+// fetch asks for blocks in one go and notes them; it returns what went wrong.
+func (s *search) fetch(ctx context.Context, known *headers, want map[uint64]bool) map[uint64]error {
 	numbers := make([]uint64, 0, len(want))
 	for n := range want {
 		numbers = append(numbers, n)
@@ -190,7 +226,7 @@ func (s *search) fetch(ctx context.Context, want map[uint64]bool) map[uint64]err
 			err = sdk.Errorf(sdk.KindIdentity, "endpoint %q answered block %d for block %d", r.alias, h.number, n)
 		}
 		if err == nil {
-			err = s.keep(h)
+			err = s.keep(known, h)
 		}
 		if err != nil {
 			failed[n] = fmt.Errorf("block %d: %w", n, err)
@@ -199,13 +235,14 @@ func (s *search) fetch(ctx context.Context, want map[uint64]bool) map[uint64]err
 	return failed
 }
 
-// second asks another endpoint for every anchor found and refuses those it
-// knows by another hash.
-func (s *search) second(ctx context.Context) {
+// second asks another endpoint for every final anchor found and refuses those it
+// knows by another hash. Before finality two honest nodes may differ; the tick is
+// read again, and then verified.
+func (s *search) second(ctx context.Context, ticks []int) {
 	byNumber := map[uint64][]int{}
-	for i, a := range s.anchors {
+	for _, i := range ticks {
 		if s.errs[i] == nil {
-			byNumber[a.Height] = append(byNumber[a.Height], i)
+			byNumber[s.anchors[i].Height] = append(byNumber[s.anchors[i].Height], i)
 		}
 	}
 	var calls []call
@@ -214,8 +251,11 @@ func (s *search) second(ctx context.Context) {
 	for n, ticks := range byNumber {
 		a := s.anchors[ticks[0]]
 		lo, _ := s.c.headers.bracket(a.Time.Unix())
-		if lo == nil || lo.number != n {
-			continue // remembered from an earlier search, which asked
+		if lo == nil || lo.number != n { // trimmed by another search
+			for _, i := range ticks {
+				s.errs[i] = sdk.Errorf(sdk.KindTransient, "%s: who answered for its block is forgotten; try again", s.describeTick(i))
+			}
+			continue
 		}
 		numbers = append(numbers, n)
 		calls = append(calls, call{method: "eth_getBlockByNumber", params: blockParams(n)})

@@ -20,11 +20,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// ledger is a fake EVM chain: times[i] is the timestamp of block first+i, and
-// the last block is the finalised one.
+// ledger is a fake EVM chain: times[i] is the timestamp of block first+i; the last
+// young blocks are not final.
 type ledger struct {
 	times []int64
 	first int64
+	young int64
+	fork  int64 // of the hashes of young blocks
 }
 
 func (l ledger) answer(c rpc) string {
@@ -34,13 +36,26 @@ func (l ledger) answer(c rpc) string {
 		return `"error":{"code":-32601,"message":"the method does not exist"}`
 	}
 	n := l.first + int64(len(l.times)) - 1
-	if tag := params[0].(string); tag != "finalized" {
+	switch tag := params[0].(string); tag {
+	case "latest":
+	case "finalized":
+		n -= l.young
+	default:
 		n, _ = strconv.ParseInt(tag[2:], 16, 64)
 	}
 	if n < l.first || n-l.first >= int64(len(l.times)) {
 		return `"result":null`
 	}
-	return fmt.Sprintf(`"result":{"number":"0x%x","hash":"%s","timestamp":"0x%x","transactions":[]}`, n, hash(n), l.times[n-l.first])
+	return fmt.Sprintf(`"result":{"number":"0x%x","hash":"%s","timestamp":"0x%x","transactions":[]}`, n, l.hash(n), l.times[n-l.first])
+}
+
+func (l ledger) final(n int64) bool { return n < l.first+int64(len(l.times))-l.young }
+
+func (l ledger) hash(n int64) string {
+	if l.final(n) {
+		return hash(n)
+	}
+	return hash(n + l.fork)
 }
 
 func hash(n int64) string { return fmt.Sprintf("0x%064x", n*7919+1) }
@@ -92,8 +107,11 @@ func checkAnchor(t interface{ Errorf(string, ...any) }, l ledger, a sdk.Anchor, 
 		return
 	}
 	n := l.first + i
-	want := sdk.Anchor{Chain: "ethereum", Height: uint64(n), Hash: hash(n), Time: time.Unix(l.times[i], 0).UTC(),
+	want := sdk.Anchor{Chain: "ethereum", Height: uint64(n), Hash: l.hash(n), Time: time.Unix(l.times[i], 0).UTC(),
 		Finality: sdk.Finalized, Tick: tick.UTC()}
+	if !l.final(n) {
+		want.Finality = sdk.Provisional
+	}
 	if err != nil || !cmp.Equal(want, a) {
 		t.Errorf("tick %d: %v\n%s", tick.Unix(), err, cmp.Diff(want, a))
 	}
@@ -113,6 +131,7 @@ func TestAnchorsEqualALinearSearchOnAnyChain(t *testing.T) {
 		for len(l.times) < n {
 			l.times = append(l.times, l.times[len(l.times)-1]+gap.Draw(rt, "gap"))
 		}
+		l.young = rapid.Int64Range(0, int64(n)-1).Draw(rt, "young")
 		head := l.times[n-1]
 		var ticks []time.Time
 		for range rapid.IntRange(1, 12).Draw(rt, "ticks") {
@@ -185,36 +204,46 @@ func TestAYearOfDailyAnchorsCostsFewRequests(t *testing.T) {
 	}
 }
 
-func TestATickNearNowGetsTheNewestFinalisedBlock(t *testing.T) {
+// A tick of the last minutes is read at its own block, which may still be replaced:
+// asked again after that, it has the block that stands.
+func TestATickThatIsNotFinalGetsItsOwnBlockProvisionally(t *testing.T) {
 	t.Parallel()
-	l := ledger{times: slots(1000, 0.01, rand.New(rand.NewPCG(5, 6))), first: 5_000_000}
-	head := time.Unix(l.times[999], 0)
-	now := head.Add(15 * time.Minute)
-	g, n := evmGateway(t, l, gateway.Options{Now: func() time.Time { return now }})
+	l := ledger{times: slots(1000, 0.01, rand.New(rand.NewPCG(5, 6))), young: 75}
+	g, n := evmGateway(t, l, gateway.Options{})
+	at := time.Unix(l.times[980]+3, 0)
+	a, err := g.Anchor(t.Context(), "ethereum", at)
+	checkAnchor(t, l, a, err, at)
+	if a.Finality != sdk.Provisional || n.count() > 4 {
+		t.Errorf("%+v in %d requests", a, n.count())
+	}
 
-	a, err := g.Anchor(t.Context(), "ethereum", now)
-	if err != nil || a.Height != 5_000_999 || a.Finality != sdk.Finalized || !a.Tick.Equal(now) {
-		t.Fatalf("%+v, %v", a, err)
-	}
-	// the chain goes on, but the tick keeps its block: all plugins read the same
-	longer := ledger{times: append(l.times[:1000:1000], head.Unix()+12, head.Unix()+24), first: 5_000_000}
-	n.mu.Lock()
-	n.answer = longer.answer
-	n.mu.Unlock()
-	if b, err := g.Anchor(t.Context(), "ethereum", now); err != nil || !cmp.Equal(a, b) {
-		t.Errorf("asked again: %+v, %v", b, err)
-	}
-	if c, err := g.Anchor(t.Context(), "ethereum", now.Add(time.Second)); err != nil || c.Height != 5_001_001 {
-		t.Errorf("the next tick: %+v, %v", c, err)
-	}
-	for name, at := range map[string]time.Time{"far in the future": now.Add(time.Hour), "long ago, but not final": head.Add(time.Hour)} {
-		now = head.Add(2 * time.Hour)
-		if name == "far in the future" {
-			at = now.Add(time.Hour)
+	for _, later := range []ledger{
+		{times: l.times, young: 75, fork: 1_000},             // the chain chose other blocks
+		{times: l.times, fork: 1_000},                        // and they became final
+		{times: append(l.times[:980:980], l.times[981:]...)}, // the block itself is gone
+	} {
+		n.mu.Lock()
+		n.answer = later.answer
+		n.mu.Unlock()
+		if later.young == 0 { // what is final never changes: each future has its own gateway
+			g, _ = evmGateway(t, later, gateway.Options{})
 		}
-		if a, err := g.Anchor(t.Context(), "ethereum", at); sdk.KindOf(err) != sdk.KindTransient || !strings.Contains(err.Error(), "not final yet") {
-			t.Errorf("%s: %+v, %v", name, a, err)
-		}
+		a, err := g.Anchor(t.Context(), "ethereum", at)
+		checkAnchor(t, later, a, err, at)
+	}
+}
+
+func TestATickTheChainHasNotReachedHasNoBlock(t *testing.T) {
+	t.Parallel()
+	l := ledger{times: slots(1000, 0.01, rand.New(rand.NewPCG(5, 6))), young: 75}
+	g, _ := evmGateway(t, l, gateway.Options{})
+	head := time.Unix(l.times[999], 0)
+	at := head.Add(20 * time.Second) // its block may be the newest one, or one on the way
+	a, err := g.Anchor(t.Context(), "ethereum", at)
+	checkAnchor(t, l, a, err, at)
+	if a, err := g.Anchor(t.Context(), "ethereum", head.Add(2*time.Minute)); sdk.KindOf(err) != sdk.KindTransient ||
+		!strings.Contains(err.Error(), "the newest block, 999, is of") || !strings.Contains(err.Error(), "2m0s before it") {
+		t.Errorf("%+v, %v", a, err)
 	}
 }
 
@@ -293,10 +322,9 @@ func TestASecondEndpointVerifiesAnchors(t *testing.T) {
 	}{"equal": {l.answer, ""}, "another hash": {forked, gateway.KindDisagreement}} {
 		chain := ethereum("a", "b")
 		chain.Verify = 2
-		now := time.Unix(l.times[4999]+900, 0)
-		g := start(t, gateway.Options{Chains: []gateway.Chain{chain}, Now: func() time.Time { return now },
+		g := start(t, gateway.Options{Chains: []gateway.Chain{chain},
 			Transport: pool(map[string]*node{"a": {answer: l.answer}, "b": {answer: tt.b}})})
-		for _, at := range []time.Time{time.Unix(l.times[2000], 0), now} {
+		for _, at := range []time.Time{time.Unix(l.times[2000], 0), time.Unix(l.times[4999], 0)} {
 			if a, err := g.Anchor(t.Context(), "ethereum", at); sdk.KindOf(err) != tt.kind {
 				t.Errorf("%s: %+v, %v", name, a, err)
 			}
@@ -307,9 +335,8 @@ func TestASecondEndpointVerifiesAnchors(t *testing.T) {
 func TestRecordedAnchorsReplay(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	l := ledger{times: slots(5000, 0.01, rand.New(rand.NewPCG(11, 12)))}
-	now := time.Unix(l.times[4999]+900, 0)
-	ticks := []time.Time{time.Unix(l.times[2000]+5, 0), time.Unix(l.times[0], 0), now}
+	l := ledger{times: slots(5000, 0.01, rand.New(rand.NewPCG(11, 12))), young: 75}
+	ticks := []time.Time{time.Unix(l.times[2000]+5, 0), time.Unix(l.times[0], 0), time.Unix(l.times[4990], 0)}
 	live, _ := evmGateway(t, l, gateway.Options{Record: dir})
 	want, errs := live.Anchors(t.Context(), "ethereum", ticks)
 	for i, err := range errs {

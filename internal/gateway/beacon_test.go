@@ -292,15 +292,14 @@ func TestABeaconAnchorIsTheLastFinalBlockOfTheTick(t *testing.T) {
 		kind sdk.Kind
 		says string
 	}{
-		"a slot with a block":              {slotTime(499), 499, "", ""},
-		"between two slots":                {slotTime(400).Add(11 * time.Second), 400, "", ""},
-		"slots without a block":            {slotTime(501).Add(time.Second), 499, "", ""},
-		"the newest final block":           {slotTime(1000), 1000, "", ""},
-		"not final yet, but near":          {now, 1000, "", ""},
-		"not final yet and far in advance": {now.Add(time.Hour), 0, sdk.KindTransient, "not final yet: the newest finalised slot 1000"},
-		"before the chain":                 {slotTime(0).Add(-time.Second), 0, sdk.KindNoData, "the chain begins at 2020-12-01T12:00:23Z"},
-		"the first block":                  {slotTime(0), 0, "", ""},
-		"a gap no chain in sync has":       {slotTime(663), 0, sdk.KindTransient, "is the node in sync?"},
+		"a slot with a block":        {slotTime(499), 499, "", ""},
+		"between two slots":          {slotTime(400).Add(11 * time.Second), 400, "", ""},
+		"slots without a block":      {slotTime(501).Add(time.Second), 499, "", ""},
+		"the newest final block":     {slotTime(1000), 1000, "", ""},
+		"not final yet":              {now, 0, sdk.KindTransient, "not final yet: the newest finalised slot 1000"},
+		"before the chain":           {slotTime(0).Add(-time.Second), 0, sdk.KindNoData, "the chain begins at 2020-12-01T12:00:23Z"},
+		"the first block":            {slotTime(0), 0, "", ""},
+		"a gap no chain in sync has": {slotTime(663), 0, sdk.KindTransient, "is the node in sync?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -318,20 +317,6 @@ func TestABeaconAnchorIsTheLastFinalBlockOfTheTick(t *testing.T) {
 				t.Errorf("got %+v, %v", a, err)
 			}
 		})
-	}
-}
-
-func TestATickThatIsNotFinalKeepsItsBeaconAnchor(t *testing.T) {
-	t.Parallel()
-	n := &beaconNode{finalized: 1000}
-	at := slotTime(1040)
-	g := start(t, gateway.Options{Chains: []gateway.Chain{consensus("a")}, Transport: wire{"a.example": n}, Now: func() time.Time { return at }})
-	for range 2 {
-		a, err := g.Anchor(t.Context(), "ethereum-beacon", at)
-		if err != nil || a.Height != 1000 {
-			t.Fatalf("slot %d, %v", a.Height, err)
-		}
-		n.finalized = 1032
 	}
 }
 

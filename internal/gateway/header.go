@@ -49,7 +49,7 @@ func parseRecorded(result json.RawMessage) (header, error) {
 	return header{number: number, time: at, hash: strings.ToLower(b.Hash)}, nil
 }
 
-// headers caches finalised blocks, which never change.
+// headers is what is known of the blocks of a chain, of its final ones or of one search.
 type headers struct {
 	keepRaw bool
 
@@ -79,7 +79,7 @@ func (h *headers) add(b header) error {
 	i, found := slices.BinarySearchFunc(h.list, b.number, func(x header, n uint64) int { return cmp.Compare(x.number, n) })
 	switch {
 	case found && h.list[i].hash != b.hash:
-		return fmt.Errorf("finalised block %d has hash %s at %q and %s at %q", b.number, h.list[i].hash, h.list[i].alias, b.hash, b.alias)
+		return fmt.Errorf("block %d has hash %s at %q and %s at %q", b.number, h.list[i].hash, h.list[i].alias, b.hash, b.alias)
 	case found:
 		return nil
 	case i > 0 && h.list[i-1].time > b.time, i < len(h.list) && h.list[i].time < b.time:

@@ -76,11 +76,11 @@ type Options struct {
 	// first wait (250 ms) and MaxBackoff the longest (15 s).
 	Attempts            int
 	Backoff, MaxBackoff time.Duration
-	// AnchorGrace is how far from now a tick may be and still be answered with
-	// the newest finalised block (default 30 min); SolanaGrace the age from which
-	// Solana's state counts as past and unreadable (default 10 min).
+	// AnchorGrace is how far before a tick the newest block of an EVM chain may be and
+	// still stand for it (default 1 min); SolanaGrace the age from which Solana's
+	// state counts as past and unreadable (default 10 min).
 	AnchorGrace, SolanaGrace time.Duration
-	// Now is the clock for those two; default time.Now.
+	// Now is the clock for the age of a tick; default time.Now.
 	Now func() time.Time
 	// Transport replaces the HTTP transport of all endpoints, and Listener the
 	// loopback listener, for tests without sockets.
@@ -100,7 +100,7 @@ func (o Options) withDefaults() Options {
 	o.Attempts = cmpOr(o.Attempts, 8)
 	o.Backoff = cmpOr(o.Backoff, 250*time.Millisecond)
 	o.MaxBackoff = max(cmpOr(o.MaxBackoff, 15*time.Second), o.Backoff+1)
-	o.AnchorGrace = cmpOr(o.AnchorGrace, 30*time.Minute)
+	o.AnchorGrace = cmpOr(o.AnchorGrace, time.Minute)
 	o.SolanaGrace = cmpOr(o.SolanaGrace, 10*time.Minute)
 	return o
 }

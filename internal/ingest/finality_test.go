@@ -15,10 +15,10 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
-// hasty gives anchors before they are final, blocks too early.
+// hasty gives anchors that are not final and will be replaced: blocks too early.
 type hasty struct {
 	*gateway.Gateway
-	early uint64 // by how many blocks; 0: the right block, not final yet
+	early uint64 // by how many blocks
 }
 
 func (h hasty) Anchors(ctx context.Context, chain sdk.ChainID, ticks []time.Time) ([]sdk.Anchor, []error) {
@@ -96,12 +96,15 @@ func TestAProvisionalFactThatStaysTheSameBecomesFinal(t *testing.T) {
 	tick := time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC)
 	job := dailyJob()
 	job.Schedule = every(12 * time.Hour)
-	w := newWorld(t, tick.Add(20*time.Minute))
+	w := newWorld(t, tick.Add(time.Minute))
 	p := w.open(t, filepath.Join(t.TempDir(), "w.duckdb"), "rocketpool")
-	p.Gateway = hasty{p.gate, 0}
+	p.Settle = nil // nobody waits until the block is final
 	p.mustWake(t, job)
+	const ledger = `SELECT tick, state, finality, anchor_ts FROM ingest_task`
+	if d := cmp.Diff([]string{"2024-03-01T12:00:00Z | have | provisional | 2024-03-01T11:59:59Z"}, p.ask(t, ledger)); d != "" {
+		t.Fatal(d)
+	}
 	w.clock.set(tick.Add(time.Hour))
-	p.Gateway = p.gate
 	// One value was another before the chain settled.
 	w.Ethereum.Answer(chaintest.PoolBalance, big.NewInt(77e17))
 	if sum := p.mustWake(t, job); !sum.OK() || len(sum.Outcomes) != 1 {

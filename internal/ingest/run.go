@@ -115,9 +115,8 @@ type Runner struct {
 	// Tokens are all tokens the plugins declare (set by Prepare).
 	Tokens map[sdk.TokenID]sdk.Token
 	// Settle is how long blocks of a chain take to be final. Ticks of a chain whose past
-	// can be read are due only after it, so that a tick is read at the same block
-	// whether it is read in time or caught up with; 0: at once, if need be at the
-	// newest final block before the tick's own.
+	// can be read are due only after it, so that a tick read in time has the rows of
+	// one caught up with. What is read sooner is provisional, and read again.
 	Settle map[sdk.ChainID]time.Duration
 	// Recording reports that the gateway records, so that every anchor is asked for.
 	Recording bool

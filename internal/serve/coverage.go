@@ -11,6 +11,7 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/internal/notify"
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
 	"github.com/lst-pipeline/lst-pipeline/internal/schedule"
+	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
 // JobSpec is what a job promises: which ticks, and whether somebody relies on it.
@@ -18,6 +19,8 @@ type JobSpec struct {
 	Name     string
 	Schedule schedule.Schedule
 	Offset   time.Duration // a tick is due that much after its moment
+	// Settle is what a chain takes to be final, by its name; see ingest.Runner.
+	Settle   map[sdk.ChainID]time.Duration
 	Required bool
 	Plugins  []string
 }
@@ -109,7 +112,7 @@ func expect(all []Series, jobs []JobSpec, now time.Time) []Series {
 			continue // no longer read
 		}
 		j := jobs[at]
-		s.Expected = j.Schedule.Last(now.Add(-j.Offset))
+		s.Expected = j.Schedule.Last(now.Add(-max(j.Offset, j.Settle[sdk.ChainID(s.Chain)])))
 		if s.Expected.IsZero() {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/internal/ingest"
 	"github.com/lst-pipeline/lst-pipeline/internal/notify"
 	"github.com/lst-pipeline/lst-pipeline/internal/schedule"
+	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
 // Worker does what is due of one job.
@@ -25,6 +26,8 @@ type Job struct {
 	Schedule schedule.Schedule
 	// Offset is added to each tick. Jobs that read prices have none: see Prices.
 	Offset time.Duration
+	// Settle is how much later at least a tick is due on a chain, by the chain's name.
+	Settle map[sdk.ChainID]time.Duration
 	// Required jobs decide whether the daemon is ready.
 	Required bool
 	// Plugins are those the job names; empty means that it takes what there is.
@@ -73,7 +76,7 @@ type Generation struct {
 func (g *Generation) specs() []JobSpec {
 	var specs []JobSpec
 	for _, j := range g.Jobs {
-		specs = append(specs, JobSpec{Name: j.Name, Schedule: j.Schedule, Offset: j.Offset, Required: j.Required, Plugins: j.Plugins})
+		specs = append(specs, JobSpec{Name: j.Name, Schedule: j.Schedule, Offset: j.Offset, Settle: j.Settle, Required: j.Required, Plugins: j.Plugins})
 	}
 	return specs
 }

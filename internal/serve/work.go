@@ -33,7 +33,8 @@ type Shop struct {
 	// Required are the plugins that jobs name; one that is missing is reported.
 	Required []string
 	Chains   []sdk.ChainID
-	Now      func() time.Time // nil: time.Now
+	Settle   map[sdk.ChainID]time.Duration // see ingest.Runner
+	Now      func() time.Time              // nil: time.Now
 
 	mu      sync.Mutex
 	seen    string // what Dir looked like at the last discovery
@@ -80,7 +81,7 @@ func (w *worker) Pass(ctx context.Context) (ingest.Summary, error) {
 	// the store queues their writes.
 	r := &ingest.Runner{
 		Store: s.Store, Host: s.Host, Gateway: s.Gateway, Log: s.Log, Version: s.Version, Now: s.Now,
-		Tokens: tokens, Report: s.report,
+		Tokens: tokens, Report: s.report, Settle: s.Settle,
 	}
 	work, skipped, err := r.Due(ctx, []ingest.Job{w.job}, plugins, s.Chains)
 	if err != nil {
