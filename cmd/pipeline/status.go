@@ -16,12 +16,15 @@ func newStatus(a *app) *cobra.Command {
 		Use:   "status",
 		Short: "Show what the warehouse has, what is missing and why",
 		Long: `status compares the ledger with the schedules, one line for each job, plugin and
-chain: the last 14 ticks (newest right), the newest complete tick and its age, when
-the next one is due, and the newest error that still stands. While the daemon holds
-the warehouse, the newest published copy is read, which may be publish.every old.
+chain: the last 14 ticks (newest right), the newest complete tick, four clocks, and
+the newest error that still stands. The clocks: how long ago the newest rate was
+fetched, how old it is on its chain, how long the rate that has stood still the
+longest has not changed, and the next tick. While the daemon holds the warehouse,
+the newest published copy is read, which may be publish.every old.
 
-  # have · ~ partial · x failed · q quarantined · u unrecoverable
-  . due · > running · - superseded
+  # have · l late, stored after the next tick was due · r restated, corrected since
+  ~ partial · x failed · q quarantined · u unrecoverable · . due · > running
+  - superseded
 
 A line is stale when its newest complete tick is two periods of the job old, or
 when there is none. Exit code 3 says that a required line is stale.`,
@@ -48,7 +51,11 @@ when there is none. Exit code 3 says that a required line is stale.`,
 			if err != nil {
 				return err
 			}
-			if err := query.Render(a.stdout, statusTable(all, now, a.output == "table" || a.output == "markdown"), a.output); err != nil {
+			clocks, err := serve.ReadClocks(cmd.Context(), db, now)
+			if err != nil {
+				return err
+			}
+			if err := query.Render(a.stdout, statusTable(all, clocks, now, a.output == "table" || a.output == "markdown"), a.output); err != nil {
 				return err
 			}
 			if late := serve.Late(all); len(late) > 0 {
@@ -62,35 +69,51 @@ when there is none. Exit code 3 says that a required line is stale.`,
 }
 
 // statusTable is the grid for people, or the same with plain values for machines.
-func statusTable(all []serve.Series, now time.Time, people bool) *query.Result {
-	res := &query.Result{Columns: []query.Column{
-		{Name: "job", Type: "VARCHAR"}, {Name: "plugin", Type: "VARCHAR"}, {Name: "chain", Type: "VARCHAR"}, {Name: "state", Type: "VARCHAR"},
-		{Name: "ticks", Type: "VARCHAR"}, {Name: "newest", Type: "TIMESTAMP"}, {Name: "age", Type: "VARCHAR"}, {Name: "next", Type: "TIMESTAMP"},
-		{Name: "error", Type: "VARCHAR"},
-	}}
-	if !people {
-		res.Columns[6] = query.Column{Name: "age_s", Type: "BIGINT"}
-		res.Columns = append(res.Columns, query.Column{Name: "error_class", Type: "VARCHAR"}, query.Column{Name: "required", Type: "BOOLEAN"},
-			query.Column{Name: "expected", Type: "TIMESTAMP"})
+func statusTable(all []serve.Series, clocks map[serve.Reads]serve.Clocks, now time.Time, people bool) *query.Result {
+	res := &query.Result{}
+	column := func(kind string, names ...string) {
+		for _, name := range names {
+			res.Columns = append(res.Columns, query.Column{Name: name, Type: kind})
+		}
+	}
+	column("VARCHAR", "job", "plugin", "chain", "state", "ticks")
+	column("TIMESTAMP", "newest")
+	if people {
+		column("VARCHAR", "fetched", "on_chain", "changed", "next", "error")
+	} else {
+		column("TIMESTAMP", "fetched_at", "chain_at", "changed_at")
+		column("VARCHAR", "changed_token")
+		column("TIMESTAMP", "next", "expected")
+		column("VARCHAR", "error", "error_class")
+		column("BOOLEAN", "required")
 	}
 	for _, s := range all {
-		row := []any{s.Job, orNull(s.Plugin), orNull(s.Chain), statusWord(s), orNull(s.Grid), timeOrNull(s.Newest), nil, timeOrNull(s.Next), nil}
-		switch {
-		case s.Newest.IsZero():
-		case people:
-			row[6] = age(now.Sub(s.Newest))
-		default:
-			row[6] = int64(now.Sub(s.Newest) / time.Second)
-		}
+		c := clocks[serve.Reads{Plugin: s.Plugin, Chain: s.Chain}]
+		row := []any{s.Job, orNull(s.Plugin), orNull(s.Chain), statusWord(s), orNull(s.Grid), timeOrNull(s.Newest)}
 		if people {
-			row[8] = orNull(shorten(s.Error, 60))
+			changed := ageOrNull(c.Changed, now)
+			if changed != nil {
+				changed = age(now.Sub(c.Changed)) + " " + c.Slowest
+			}
+			next := any(nil)
+			if !s.Next.IsZero() {
+				next = "in " + age(s.Next.Sub(now))
+			}
+			row = append(row, ageOrNull(c.Fetched, now), ageOrNull(c.Chain, now), changed, next, orNull(shorten(s.Error, 60)))
 		} else {
-			row[8] = orNull(s.Error)
-			row = append(row, orNull(s.Class), s.Required, timeOrNull(s.Expected))
+			row = append(row, timeOrNull(c.Fetched), timeOrNull(c.Chain), timeOrNull(c.Changed), orNull(c.Slowest),
+				timeOrNull(s.Next), timeOrNull(s.Expected), orNull(s.Error), orNull(s.Class), s.Required)
 		}
 		res.Rows = append(res.Rows, row)
 	}
 	return res
+}
+
+func ageOrNull(t, now time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return age(now.Sub(t))
 }
 
 // statusWord sums a line up.

@@ -167,7 +167,7 @@ func (d *Data) Stale(required []Required) []string {
 		job := r.textOr("job", "")
 		seen[job] = true
 		grid := r.textOr("grid", "")
-		if slices.ContainsFunc(required, func(q Required) bool { return q.Job == job }) && !strings.HasSuffix(grid, "#") {
+		if slices.ContainsFunc(required, func(q Required) bool { return q.Job == job }) && (grid == "" || !complete(grid[len(grid)-1])) {
 			bad = append(bad, fmt.Sprintf("job %s, %s on %s: the newest tick is not complete (%s)",
 				job, r.textOr("plugin", ""), r.textOr("chain", ""), grid))
 		}

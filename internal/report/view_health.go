@@ -16,7 +16,7 @@ func (d *Data) healthFigure() (figure, error) {
 			"when the value last changed, and when the next change is due.",
 		Trust: d.trust("freshness", "coverage"),
 	}
-	for _, c := range []byte("#~xqu.>-") {
+	for _, c := range []byte("#lr~xqu.>-") {
 		f.Keys = append(f.Keys, key{"cell t-" + tickWord(c), tickGlyph(c), tickWord(c)})
 	}
 	rs := d.rows("coverage")
@@ -85,6 +85,10 @@ func tickGlyph(c byte) string {
 	switch c {
 	case '#':
 		return "✓"
+	case 'l':
+		return "L"
+	case 'r':
+		return "R"
 	case '~':
 		return "~"
 	case 'x':

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -22,7 +23,7 @@ func (d *Data) Warnings() []Warning {
 	}
 	for _, r := range d.rows("coverage") {
 		grid := r.textOr("grid", "")
-		if grid == "" || grid[len(grid)-1] == '#' {
+		if grid == "" || complete(grid[len(grid)-1]) {
 			continue
 		}
 		text := "newest tick " + tickWord(grid[len(grid)-1])
@@ -58,11 +59,18 @@ func sentence(kind string, r row) string {
 	return detail
 }
 
+// complete reports whether the character of the grid says that the tick has its rows.
+func complete(c byte) bool { return strings.IndexByte("#lr", c) >= 0 }
+
 // tickWord says what a character of the query coverage's grid means.
 func tickWord(c byte) string {
 	switch c {
 	case '#':
 		return "complete"
+	case 'l':
+		return "late"
+	case 'r':
+		return "restated"
 	case '~':
 		return "partial"
 	case 'x':

@@ -43,19 +43,10 @@ type Series struct {
 	Error string
 }
 
+// coverageSQL asks for everything the ledger has ever had.
 const coverageSQL = `
-	WITH t AS (
-		SELECT job, plugin, chain_id, tick, state, error_class, error, ended_at,
-		       row_number() OVER (PARTITION BY job, plugin, chain_id ORDER BY tick DESC) AS n,
-		       CASE state WHEN 'have' THEN '#' WHEN 'partial' THEN '~' WHEN 'failed' THEN 'x' WHEN 'quarantined' THEN 'q'
-		            WHEN 'unrecoverable' THEN 'u' WHEN 'due' THEN '.' WHEN 'running' THEN '>' WHEN 'superseded' THEN '-' ELSE '?' END AS cell
-		FROM ingest_task)
-	SELECT job, plugin, chain_id,
-	       max(tick) FILTER (state = 'have') AS newest, max(ended_at) FILTER (state = 'have') AS ended,
-	       arg_max(state, tick) AS state, string_agg(cell, '' ORDER BY tick) FILTER (n <= 14) AS grid,
-	       arg_max(error_class, tick) FILTER (error IS NOT NULL AND state <> 'have' AND n <= 14) AS class,
-	       arg_max(error, tick) FILTER (error IS NOT NULL AND state <> 'have' AND n <= 14) AS error
-	FROM t GROUP BY ALL ORDER BY ALL`
+	SELECT job, plugin, chain_id, newest_have, stored_at, newest_state, grid, last_error_class, last_error
+	FROM ledger(40000, TIMESTAMP '2100-01-01') ORDER BY ALL`
 
 // Coverage compares the ledger with what the jobs promise at a moment. Every job
 // is in the answer: those that never ran as well, and series of the ledger whose

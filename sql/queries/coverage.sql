@@ -10,9 +10,9 @@
 -- column: open_ticks | count | due or running
 -- column: given_up | count | unrecoverable or superseded
 -- column: newest_have | time | newest complete tick
--- column: grid | text | last 14 ticks, newest right: # have ~ partial x failed q quarantined u unrecoverable . due > running - superseded
--- column: last_error_class | text | class of the newest error
--- column: last_error | text | the newest error
+-- column: grid | text | last 14 ticks, newest right: # have l have but late r have and corrected since ~ partial x failed q quarantined u unrecoverable . due > running - superseded
+-- column: last_error_class | text | class of the newest error of those ticks that still stands
+-- column: last_error | text | that error
 -- param: window | 30 | days looked back from as_of
 -- param: as_of | now | the moment looked at, UTC
 -- caveat: A tick that was never due is not on the books.
