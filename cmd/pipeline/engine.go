@@ -12,8 +12,10 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/internal/gateway"
 	"github.com/lst-pipeline/lst-pipeline/internal/host"
 	"github.com/lst-pipeline/lst-pipeline/internal/ingest"
+	"github.com/lst-pipeline/lst-pipeline/internal/query"
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
 	"github.com/lst-pipeline/lst-pipeline/sdk"
+	warehouse "github.com/lst-pipeline/lst-pipeline/sql"
 )
 
 // engine is everything ingestion needs, wired together.
@@ -81,7 +83,27 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 	if err = e.store.PutChains(ctx, storeChains(cfg)); err != nil {
 		return nil, err
 	}
+	defs, err := definitions()
+	if err != nil {
+		return nil, err
+	}
+	if err = e.store.PutDefinitions(ctx, defs, time.Now()); err != nil {
+		return nil, err
+	}
 	return e, e.runner.Prepare(ctx, e.plugins)
+}
+
+// definitions are what the named queries of this program compute.
+func definitions() ([]store.Definition, error) {
+	all, err := query.List(warehouse.FS())
+	if err != nil {
+		return nil, err
+	}
+	var defs []store.Definition
+	for _, n := range all {
+		defs = append(defs, store.Definition{Query: n.Name, Version: n.Methodology, SQL: n.SQL})
+	}
+	return defs, nil
 }
 
 // Close stops the plugins, then the gateway, then lets the warehouse go.

@@ -12,18 +12,21 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/config"
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
 	"github.com/lst-pipeline/lst-pipeline/internal/report"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
 	warehouse "github.com/lst-pipeline/lst-pipeline/sql"
 )
 
 func newQuery(a *app) *cobra.Command {
 	var params []string
 	var list, explain, text bool
+	var methodology int
 	cmd := &cobra.Command{
 		Use:   "query NAME",
 		Short: "Answer a named question (--list shows them)",
 		Example: `  pipeline query league
   pipeline query growth --param from=2023-06-01 -o csv
-  pipeline query league --explain`,
+  pipeline query league --explain
+  pipeline query league --methodology 1`,
 		Args: cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			all, err := query.List(warehouse.FS())
@@ -69,10 +72,11 @@ func newQuery(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.runNamed(cmd.Context(), cfg, args[0], given)
+			return a.runNamed(cmd.Context(), cfg, args[0], methodology, given)
 		},
 	}
 	cmd.Flags().StringArrayVarP(&params, "param", "p", nil, "parameter as name=value, repeatable")
+	cmd.Flags().IntVar(&methodology, "methodology", 0, "answer as this earlier version defined it (default: the present one; pipeline query definitions lists them)")
 	cmd.Flags().BoolVar(&list, "list", false, "list the questions")
 	cmd.Flags().BoolVar(&explain, "explain", false, "print the columns, units, parameters and caveats")
 	cmd.Flags().BoolVar(&text, "sql", false, "print the SQL")
@@ -80,8 +84,9 @@ func newQuery(a *app) *cobra.Command {
 	return cmd
 }
 
-// runNamed answers a named question with the configuration's defaults.
-func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, given map[string]string) error {
+// runNamed answers a named question with the configuration's defaults, under the
+// present definition (methodology 0) or an earlier one.
+func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, methodology int, given map[string]string) (err error) {
 	all, err := query.List(warehouse.FS())
 	if err != nil {
 		return err
@@ -90,16 +95,27 @@ func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, giv
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	params, err := withDefaults(named, cfg.Query.Params, given)
-	if err != nil {
-		return withCode(exitUsage, err)
-	}
 	db, err := openReader(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer closeInto(&err, db)
-	res, err := query.Run(ctx, db, named, params, queryDefaults(cfg))
+	source := query.Source(db)
+	if methodology != 0 && methodology != named.Methodology {
+		def, err := db.Definition(ctx, name, methodology)
+		if err != nil {
+			return withCode(exitUsage, err)
+		}
+		if named, err = query.Parse(name, def.SQL); err != nil {
+			return err
+		}
+		source = asDefined{db, def}
+	}
+	params, err := withDefaults(named, cfg.Query.Params, given)
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	res, err := query.Run(ctx, source, named, params, queryDefaults(cfg))
 	if err != nil {
 		return err
 	}
@@ -111,6 +127,16 @@ func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, giv
 		return report.LeagueTable(a.stdout, res, width)
 	}
 	return query.Render(a.stdout, res, a.output)
+}
+
+// asDefined answers as an earlier definition did.
+type asDefined struct {
+	db  *store.Store
+	def store.Definition
+}
+
+func (s asDefined) Query(ctx context.Context, _ string, args ...any) (*store.Rows, error) {
+	return s.db.QueryAs(ctx, s.def, args...)
 }
 
 // withDefaults adds the configuration's parameters that the query takes and that

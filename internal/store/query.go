@@ -71,6 +71,7 @@ type Rows struct {
 	rows    *sql.Rows
 	conn    *sql.Conn
 	values  []any
+	release func() error // of conn
 	err     error
 }
 
@@ -78,7 +79,7 @@ type Rows struct {
 // state of the warehouse until the Rows are closed, and cannot change anything:
 // other kinds of statement, and more than one, are refused before they run.
 func (s *Store) Query(ctx context.Context, query string, args ...any) (*Rows, error) {
-	rows, err := s.query(ctx, query, args...)
+	rows, err := s.query(ctx, nil, query, args...)
 	if s.readOnly || !invalidated(err) {
 		return rows, err
 	}
@@ -88,19 +89,30 @@ func (s *Store) Query(ctx context.Context, query string, args ...any) (*Rows, er
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
-	return s.query(ctx, query, args...)
+	return s.query(ctx, nil, query, args...)
 }
 
-func (s *Store) query(ctx context.Context, query string, args ...any) (_ *Rows, err error) {
+// query runs views first, files that make temporary views and macros; the connection
+// then ends with the rows.
+func (s *Store) query(ctx context.Context, views []string, query string, args ...any) (_ *Rows, err error) {
 	conn, err := s.DB().Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
+	release := conn.Close
+	if len(views) > 0 {
+		release = func() error { return spoil(conn) }
+	}
 	defer func() {
 		if err != nil {
-			_ = conn.Close()
+			_ = release()
 		}
 	}()
+	for _, file := range views {
+		if _, err := conn.ExecContext(ctx, file); err != nil {
+			return nil, fmt.Errorf("query: %w", err)
+		}
+	}
 	if err := onlyReads(conn, query); err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
@@ -115,7 +127,7 @@ func (s *Store) query(ctx context.Context, query string, args ...any) (_ *Rows, 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("query: %w", err), rows.Close(), endRead(conn))
 	}
-	r := &Rows{rows: rows, conn: conn, values: make([]any, len(types))}
+	r := &Rows{rows: rows, conn: conn, values: make([]any, len(types)), release: release}
 	for _, t := range types {
 		r.columns = append(r.columns, Column{Name: t.Name(), Type: t.DatabaseTypeName()})
 	}
@@ -126,8 +138,15 @@ func endRead(conn *sql.Conn) error {
 	// The caller's ctx may be why the query ended.
 	if _, err := conn.ExecContext(context.Background(), `ROLLBACK`); err != nil {
 		// A connection in an unknown state must not go back into the pool.
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-		return fmt.Errorf("end the reading transaction: %w", err)
+		return errors.Join(fmt.Errorf("end the reading transaction: %w", err), spoil(conn))
+	}
+	return nil
+}
+
+// spoil keeps a connection from going back into the pool.
+func spoil(conn *sql.Conn) error {
+	if err := conn.Raw(func(any) error { return driver.ErrBadConn }); !errors.Is(err, driver.ErrBadConn) {
+		return err
 	}
 	return nil
 }
@@ -201,7 +220,7 @@ func (r *Rows) Close() error {
 	if r.conn == nil {
 		return nil
 	}
-	err := errors.Join(r.rows.Close(), endRead(r.conn), r.conn.Close())
+	err := errors.Join(r.rows.Close(), endRead(r.conn), r.release())
 	r.conn = nil
 	return err
 }
