@@ -238,8 +238,7 @@ func phases(plugins []*Plugin, work []Work) [][]lane {
 			continue
 		}
 		l := lane{p, mine}
-		// A protocol's plugin may tell prices, too, but needs those of others first.
-		if p.Emits(sdk.Price) && !p.Emits(sdk.BackingNative) {
+		if p.PricesFirst() {
 			priced = append(priced, l)
 		} else {
 			rest = append(rest, l)

@@ -56,12 +56,12 @@ func (s *Shop) Plugins(found []*ingest.Plugin, tokens map[sdk.TokenID]sdk.Token)
 	s.plugins, s.tokens = found, tokens
 }
 
-// Prices reports whether a job reads prices with one of the plugins.
+// Prices reports whether a job reads prices that other jobs need.
 func (s *Shop) Prices(job ingest.Job) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.plugins, func(p *ingest.Plugin) bool {
-		return p.Err == nil && p.Emits(sdk.Price) && slices.Contains(job.Plugins, p.Binary.Name)
+		return p.Err == nil && p.PricesFirst() && slices.Contains(job.Plugins, p.Binary.Name)
 	})
 }
 
