@@ -200,7 +200,7 @@ func (r *Runner) Run(ctx context.Context, command string, plugins []*Plugin, wor
 			r.Log.Warn("facts are not in their best order; queries stay right but slow", "error", err)
 		}
 	}
-	return sum, errors.Join(err, endErr)
+	return sum, also(err, endErr)
 }
 
 func runStatus(ctx context.Context, sum Summary, err error) string {
