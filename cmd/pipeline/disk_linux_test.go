@@ -34,7 +34,7 @@ func mountDisk(t *testing.T, dir string) disk {
 	if err == nil {
 		err = syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64m")
 	}
-	if errors.Is(err, syscall.EPERM) {
+	if errors.Is(err, os.ErrPermission) {
 		t.Skip("a small disk must be mounted, which this user may not: run it as root, or write `unshare --map-root-user --mount` before `go test`")
 	}
 	if err != nil {
