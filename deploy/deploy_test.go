@@ -50,7 +50,7 @@ func TestTheUnitSaysWhatTheDaemonReliesOn(t *testing.T) {
 	t.Parallel()
 	unit := read(t, "lst-pipeline.service")
 	for _, line := range []string{
-		"Type=notify", "WatchdogSec=", "RestartPreventExitStatus=2", "KillMode=mixed",
+		"Type=notify", "WatchdogSec=", "Restart=on-failure", "RestartPreventExitStatus=2", "StartLimitIntervalSec=0", "KillMode=mixed",
 		"Environment=MALLOC_ARENA_MAX=", "ProtectSystem=strict", "NoNewPrivileges=yes",
 	} {
 		if !strings.Contains(unit, "\n"+line) {

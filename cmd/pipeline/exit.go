@@ -14,7 +14,7 @@ const (
 	exitFailure     = 1   // something went wrong; the message says what and what to do
 	exitUsage       = 2   // a flag, argument or the configuration is wrong; nothing was done
 	exitIncomplete  = 3   // done, but a task failed or something required is missing or stale
-	exitHeld        = 4   // another pipeline holds the warehouse
+	exitHeld        = 4   // another process holds the warehouse
 	exitInterrupted = 130 // stopped by Ctrl-C or SIGTERM; run it again to go on
 )
 

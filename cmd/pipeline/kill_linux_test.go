@@ -20,7 +20,6 @@ import (
 
 	"github.com/lst-pipeline/lst-pipeline/config"
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
-	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
 // owed is how many hours each series is behind when a warehouse is fresh.
@@ -222,12 +221,6 @@ func (k *killer) complete() {
 // check compares the warehouse with one that was never disturbed.
 func (k *killer) check() {
 	k.t.Helper()
-	none := func(what, query string, args ...any) {
-		k.t.Helper()
-		if rows := k.ask(query, args...); len(rows) > 0 {
-			k.t.Errorf("%s: %s", what, strings.Join(rows[:min(len(rows), 5)], "\n"))
-		}
-	}
 	for _, s := range series {
 		ticks := k.ask(`SELECT tick, state FROM ingest_task WHERE job = ? AND plugin = ? AND chain_id = ? ORDER BY tick`, s.Job, s.Plugin, string(s.Chain))
 		if len(ticks) < 1+owed {
@@ -246,19 +239,7 @@ func (k *killer) check() {
 			}
 		}
 	}
-	none("runs that look alive", `SELECT run_id FROM ingest_run WHERE status = 'running'`)
-	none("a metric twice", `SELECT metric_id, token_id, ts, basis, count(*), list(value), list(reason) FROM fact_metric GROUP BY ALL HAVING count(*) > 1`)
-	none("a price twice", `SELECT base_id, quote, venue, basis, ts, size_base, count(*) FROM fact_price GROUP BY ALL HAVING count(*) > 1`)
-	none("an exit quote twice", `SELECT token_id, route, size_native, basis, ts, count(*) FROM fact_exit_quote GROUP BY ALL HAVING count(*) > 1`)
-	none("an observation without its tick", `SELECT DISTINCT job, plugin, chain_id, tick FROM raw_observation r WHERE NOT EXISTS (
-		FROM ingest_task t WHERE t.job = r.job AND t.plugin = r.plugin AND t.chain_id = r.chain_id AND t.tick = r.tick AND t.state IN ('have', 'partial'))`)
-	none("a fact without its run", `SELECT DISTINCT run_id FROM fact_metric WHERE run_id NOT IN (SELECT run_id FROM ingest_run)`)
-	none("a fact without its observation", `SELECT metric_id, token_id, ts FROM (SELECT *, unnest(obs_ids) AS obs_id FROM fact_metric)
-		WHERE obs_id NOT IN (SELECT obs_id FROM raw_observation)`)
-	none("a tick without the rate it was read for", `SELECT plugin, tick FROM ingest_task t WHERE state = 'have' AND NOT EXISTS (
-		FROM fact_metric f JOIN dim_token d USING (token_id)
-		WHERE d.plugin = t.plugin AND f.metric_id = ? AND f.ts = t.anchor_ts AND value IS NOT NULL)
-		AND NOT EXISTS (FROM fact_price p WHERE t.plugin = 'chainlink' AND p.venue = 'chainlink' AND p.ts = t.anchor_ts)`, string(sdk.ExchangeRateMetric))
+	k.checkWhole()
 	k.nothingLeft()
 }
 

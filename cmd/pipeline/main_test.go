@@ -1,8 +1,10 @@
 package main
 
 import (
+	"database/sql"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,9 +14,10 @@ import (
 )
 
 // TestMain makes `pipeline` a command that tests can start as a real process, with
-// the real plugins in the folder beside it, as `make build` does it.
+// the real plugins in the folder beside it, as `make build` does it, and `stranger`
+// a command that opens a warehouse without asking.
 func TestMain(m *testing.M) {
-	testscript.Main(withPlugins{m}, map[string]func(){"pipeline": main})
+	testscript.Main(withPlugins{m}, map[string]func(){"pipeline": main, "stranger": stranger})
 }
 
 // withPlugins builds the plugins once, before the tests run.
@@ -45,4 +48,20 @@ func (m withPlugins) Run() int {
 func pluginDir() (string, error) {
 	pipeline, err := exec.LookPath("pipeline")
 	return filepath.Join(filepath.Dir(pipeline), "plugins"), err
+}
+
+// stranger is a program that knows DuckDB and not the pipeline: it opens the file of
+// its argument, says so, and lets go when its input ends.
+func stranger() {
+	db, err := sql.Open("duckdb", os.Args[1])
+	if err == nil {
+		err = db.Ping()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Fprintln(os.Stdout, "open")
+	_, _ = io.Copy(io.Discard, os.Stdin) // until its end
+	_ = db.Close()
 }

@@ -80,12 +80,23 @@ func newSite(t testing.TB, o siteOptions) *site {
 	if err = errors.Join(err, os.WriteFile(filepath.Join(s.dir, "pipeline.yaml"), text.Bytes(), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	empty, err := emptyWarehouse()
-	if err != nil {
+	if err := os.Mkdir(filepath.Join(s.dir, "data"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s.setWarehouse(empty)
+	s.begin()
 	return s
+}
+
+// begin gives the site an empty warehouse.
+func (s *site) begin() {
+	s.t.Helper()
+	empty, err := emptyWarehouse()
+	if err == nil {
+		err = os.WriteFile(s.database(), empty, 0o644)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // emptyWarehouse makes an empty warehouse once, which costs more than a run, and

@@ -35,7 +35,7 @@ func newRoot(a *app) *cobra.Command {
 keeps every number with its evidence in one DuckDB file, and compares them.
 
 Exit codes: 0 done · 1 failed · 2 wrong use or configuration · 3 done, but
-something failed or is stale · 4 another pipeline holds the warehouse ·
+something failed or is stale · 4 another process holds the warehouse ·
 130 interrupted (run it again to go on).`,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -28,6 +28,10 @@ func newServe(a *app) *cobra.Command {
 publishes copies for readers and tells alerts. Health is at /healthz and /readyz,
 metrics are at /metrics, on serve.listen.
 
+While the disk of the warehouse cannot be written, nothing is read; /healthz and the
+log say what to do, and it goes on by itself. A warehouse that another process has,
+or that cannot be written at the start, ends it: let a supervisor start it again.
+
 SIGTERM stops it within serve.grace and 15 s: running tasks may finish for the
 grace, then they are cancelled and stay due. SIGHUP reads the configuration again;
 a wrong one is refused and the old one stays in use.`,

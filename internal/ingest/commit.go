@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"math/big"
 	"slices"
 	"time"
@@ -45,14 +46,14 @@ func (r *Runner) commit(ctx context.Context, rd *reading, record func(Outcome)) 
 			record(out)
 		}
 		return nil
-	} else if ctx.Err() != nil {
-		return err
+	} else if ctx.Err() != nil || errors.Is(err, store.ErrDisk) {
+		return err // the ticks stay due, without an attempt more: they are not at fault
 	}
 	// One by one, so that the culprit shows. When it is the database that is broken,
 	// the failure cannot be written down either, and that ends the run.
 	for i, res := range results {
 		if _, err := r.Store.Commit(ctx, res); err != nil {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || errors.Is(err, store.ErrDisk) {
 				return err
 			}
 			cause := sdk.Errorf(sdk.KindInternal, "what was read cannot be stored: %w", err)

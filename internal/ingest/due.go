@@ -66,9 +66,11 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 		return nil, err
 	}
 	// What the ledger knows as open: just planned, left by a killed run, or failed.
+	// Nobody runs a series twice at a time, so what looks running was left by a run
+	// that could not even write down its end: the disk was full.
 	filter := store.TaskFilter{
 		Job: series.Job, Plugin: series.Plugin, Chain: series.Chain, TryBy: now,
-		States: []string{store.StateDue, store.StateFailed, store.StatePartial},
+		States: []string{store.StateDue, store.StateRunning, store.StateFailed, store.StatePartial},
 	}
 	if job.Retry {
 		filter.TryBy = time.Time{}
@@ -93,7 +95,8 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 			lost = append(lost, Verdict{t.Tick, store.StateUnrecoverable, sdk.KindUnrecoverable, why})
 			continue
 		}
-		if t.State != store.StateDue && givenUp(job.Attempts, t.Attempts) && !job.Retry {
+		ended := t.State == store.StateFailed || t.State == store.StatePartial
+		if ended && givenUp(job.Attempts, t.Attempts) && !job.Retry {
 			continue
 		}
 		ticks = append(ticks, t.Tick)

@@ -200,7 +200,7 @@ func (r *Runner) Run(ctx context.Context, command string, plugins []*Plugin, wor
 			r.Log.Warn("facts are not in their best order; queries stay right but slow", "error", err)
 		}
 	}
-	return sum, errors.Join(err, endErr)
+	return sum, also(err, endErr)
 }
 
 func runStatus(ctx context.Context, sum Summary, err error) string {
@@ -238,8 +238,7 @@ func phases(plugins []*Plugin, work []Work) [][]lane {
 			continue
 		}
 		l := lane{p, mine}
-		// A protocol's plugin may tell prices, too, but needs those of others first.
-		if p.Emits(sdk.Price) && !p.Emits(sdk.BackingNative) {
+		if p.PricesFirst() {
 			priced = append(priced, l)
 		} else {
 			rest = append(rest, l)

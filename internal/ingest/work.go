@@ -48,7 +48,7 @@ func (r *Runner) runWork(ctx context.Context, runID string, process *host.Proces
 		}
 		defer func() {
 			if err != nil { // nobody else would take them before the next start
-				err = errors.Join(err, r.Store.ReopenTasks(context.WithoutCancel(ctx), keys, runID, "interrupted: the run was stopped before the tick was stored"))
+				err = also(err, r.Store.ReopenTasks(context.WithoutCancel(ctx), keys, runID, "interrupted: the run was stopped before the tick was stored"))
 			}
 		}()
 	}
@@ -86,6 +86,15 @@ func (r *Runner) runWork(ctx context.Context, runID string, process *host.Proces
 		rd.fetchErr = withCause(rd.fetchErr, rd.session.Err())
 	}
 	return r.commit(ctx, &rd, record)
+}
+
+// also joins an error with one that followed. A disk that cannot be written is
+// behind both, and told once.
+func also(err, next error) error {
+	if errors.Is(err, store.ErrDisk) && errors.Is(next, store.ErrDisk) {
+		return err
+	}
+	return errors.Join(err, next)
 }
 
 // withCause puts the gateway's trouble beside the plugin's error. The gateway

@@ -79,8 +79,12 @@ func (d *Daemon) healthz(w http.ResponseWriter, _ *http.Request) {
 }
 
 // readyz says whether every required series has its newest tick or is within the
-// period in which it may still come.
+// period in which it may still come, and whether the next one can be stored.
 func (d *Daemon) readyz(w http.ResponseWriter, r *http.Request) {
+	if state := d.writer.Load(); state != nil && state.err != nil {
+		answer(w, http.StatusServiceUnavailable, "the warehouse cannot be written: %v\n", state.err)
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
 	defer cancel()
 	all, err := Coverage(ctx, d.opts.Warehouse, d.gen.Load().specs(), time.Now().UTC())

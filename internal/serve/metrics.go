@@ -120,6 +120,7 @@ var (
 	warehouseBytes = desc("lst_warehouse_bytes", "Size of the database file.")
 	warehouseWAL   = desc("lst_warehouse_wal_bytes", "Size of the write-ahead log.")
 	writerUp       = desc("lst_warehouse_writable", "1 if the last look found the writer working.")
+	publishedOK    = desc("lst_published_ok", "0 if the newest try to make a copy for readers failed.")
 	publishedAge   = desc("lst_published_age_seconds", "Age of the newest copy for readers; absent if there is none.")
 	plannerSilence = desc("lst_planner_silence_seconds", "Time since the planner's last sign of life.")
 )
@@ -128,7 +129,7 @@ func (s *scrape) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		lastSuccess, newestTick, lag, stale, pluginUp, pluginRSS, pluginStarts, pluginCrashes, endpointRequests, endpointCalls,
 		endpointRetries, endpointBytes, endpointErrors, endpointBudget, endpointUp, warehouseBytes, warehouseWAL, writerUp,
-		publishedAge, plannerSilence,
+		publishedOK, publishedAge, plannerSilence,
 	} {
 		ch <- d
 	}
@@ -197,6 +198,7 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 	if state := s.d.writer.Load(); state != nil {
 		gauge(writerUp, bit(state.err == nil))
 	}
+	gauge(publishedOK, bit(!s.d.copied.failing()))
 	if age, ok := s.d.copied.age(); ok {
 		gauge(publishedAge, age.Seconds())
 	}

@@ -12,8 +12,12 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
 )
 
-// publishRetry is how soon a copy that failed is tried again at the earliest.
-const publishRetry = time.Minute
+// A copy that failed is tried again as soon as the next one would be made, but
+// within these bounds.
+const (
+	publishRetryMin = time.Second
+	publishRetryMax = time.Minute
+)
 
 // publisher makes copies for readers after runs, not more often than configured.
 type publisher struct {
@@ -69,6 +73,13 @@ func (p *publisher) poke() {
 	}
 }
 
+// failing says whether the newest try to make a copy failed.
+func (p *publisher) failing() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.tried.IsZero()
+}
+
 // age is how old the newest copy is; ok is false if there is none.
 func (p *publisher) age() (age time.Duration, ok bool) {
 	p.mu.Lock()
@@ -87,7 +98,8 @@ func (p *publisher) due() (wait time.Duration, ok bool) {
 	if at := p.last.Add(p.conf.Every); at.After(now) && !p.last.After(now) { // a clock set back does not hold it up
 		wait = at.Sub(now)
 	}
-	if at := p.tried.Add(publishRetry); !p.tried.IsZero() && at.After(now) {
+	retry := min(max(p.conf.Every, publishRetryMin), publishRetryMax)
+	if at := p.tried.Add(retry); !p.tried.IsZero() && at.After(now) {
 		wait = max(wait, at.Sub(now))
 	}
 	return wait, true

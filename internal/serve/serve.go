@@ -83,12 +83,6 @@ type passed struct {
 	err   error
 }
 
-// writerState is what the last look at the writer found.
-type writerState struct {
-	at  time.Time
-	err error
-}
-
 // New makes a daemon. It does nothing until Run.
 func New(o Options) *Daemon {
 	if o.Log == nil {
@@ -209,28 +203,6 @@ func (d *Daemon) serve(ctx context.Context, gen *Generation) (next *Generation, 
 	}
 }
 
-// pulse is the planner's sign of life; it also finds out whether the writer works.
-// A writer that hangs stops the signs, and in the end systemd the daemon.
-func (d *Daemon) pulse(ctx context.Context) {
-	d.alive()
-	err := d.opts.Warehouse.Ping(ctx)
-	if ctx.Err() != nil {
-		return
-	}
-	before := d.writer.Swap(&writerState{at: time.Now(), err: err})
-	switch broken := before != nil && before.err != nil; {
-	case err != nil && !broken:
-		d.log.Error("the warehouse cannot be written", "error", err)
-	case err == nil && broken:
-		d.log.Info("the warehouse can be written again")
-	}
-}
-
-func (d *Daemon) alive() { d.beat.Store(time.Now().UnixNano()) }
-
-// sinceBeat is how long ago the planner gave a sign of life.
-func (d *Daemon) sinceBeat() time.Duration { return time.Since(time.Unix(0, d.beat.Load())) }
-
 // pass has one job do what is due, and spreads the news.
 func (d *Daemon) pass(ctx context.Context, job Job) {
 	began := time.Now()
@@ -243,7 +215,8 @@ func (d *Daemon) pass(ctx context.Context, job Job) {
 	case err != nil && ctx.Err() != nil:
 		log.Info("the job was cancelled; its ticks stay due")
 	case err != nil:
-		log.Error("the job could not do what is due", "error", err)
+		d.tryWriter(ctx) // so that health knows when the log does
+		log.Error("the job could not do what is due; its ticks stay due and are tried again", "error", err)
 	}
 	stored := 0
 	for _, o := range sum.Outcomes {
@@ -252,7 +225,7 @@ func (d *Daemon) pass(ctx context.Context, job Job) {
 	if len(sum.Outcomes) == 0 {
 		return
 	}
-	log.Info("run ended", "run", sum.RunID, "tasks", len(sum.Outcomes), "rows", stored, "ok", sum.OK(), "took", time.Since(began).Round(time.Millisecond).String())
+	log.Info("run ended", "run", sum.RunID, "tasks", len(sum.Outcomes), "rows", stored, "ok", err == nil && sum.OK(), "took", time.Since(began).Round(time.Millisecond).String())
 	d.copied.changed(sum.RunID)
 	select {
 	case d.told <- struct{}{}:

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -56,12 +57,12 @@ func (s *Shop) Plugins(found []*ingest.Plugin, tokens map[sdk.TokenID]sdk.Token)
 	s.plugins, s.tokens = found, tokens
 }
 
-// Prices reports whether a job reads prices with one of the plugins.
+// Prices reports whether a job reads prices that other jobs need.
 func (s *Shop) Prices(job ingest.Job) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.plugins, func(p *ingest.Plugin) bool {
-		return p.Err == nil && p.Emits(sdk.Price) && slices.Contains(job.Plugins, p.Binary.Name)
+		return p.Err == nil && p.PricesFirst() && slices.Contains(job.Plugins, p.Binary.Name)
 	})
 }
 
@@ -71,7 +72,11 @@ func (s *Shop) Worker(job ingest.Job) Worker { return &worker{shop: s, job: job}
 type worker struct {
 	shop *Shop
 	job  ingest.Job
+	// unended is a run whose end the disk did not take.
+	unended string
 }
+
+var errUnended = errors.New("the disk could not be written; a later run reads what was due")
 
 // Pass implements Worker.
 func (w *worker) Pass(ctx context.Context) (ingest.Summary, error) {
@@ -83,6 +88,15 @@ func (w *worker) Pass(ctx context.Context) (ingest.Summary, error) {
 		Store: s.Store, Host: s.Host, Gateway: s.Gateway, Log: s.Log, Version: s.Version, Now: s.Now,
 		Tokens: tokens, Report: s.report, Settle: s.Settle,
 	}
+	if run := w.unended; run != "" {
+		w.unended = ""
+		if err := s.Store.EndRun(ctx, run, store.RunFailed, errUnended, time.Now()); err != nil {
+			if errors.Is(err, store.ErrDisk) {
+				w.unended = run
+			}
+			return ingest.Summary{}, err
+		}
+	}
 	work, skipped, err := r.Due(ctx, []ingest.Job{w.job}, plugins, s.Chains)
 	if err != nil {
 		return ingest.Summary{}, err
@@ -91,7 +105,11 @@ func (w *worker) Pass(ctx context.Context) (ingest.Summary, error) {
 	if len(work) == 0 {
 		return ingest.Summary{}, nil
 	}
-	return r.Run(ctx, "serve", plugins, work)
+	sum, err := r.Run(ctx, "serve", plugins, work)
+	if errors.Is(err, store.ErrDisk) {
+		w.unended = sum.RunID
+	}
+	return sum, err
 }
 
 // report logs what became of a tick.

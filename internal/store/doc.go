@@ -12,6 +12,9 @@
 //     copying and hashing belong to a child process (see Publish).
 //   - Facts are appended, never changed. A second commit of the same rows adds
 //     nothing; a different value, quality or reason becomes a new version.
+//   - A disk that cannot be written is a *DiskError that says what to do. Until the
+//     disk takes a file again nothing else is tried; then writing resumes by itself,
+//     on a new DuckDB instance if the old one gave up.
 //   - Numbers leave as exactly as they came: decimals, 128-bit integers and
 //     timestamps are not turned into floats or local times on the way.
 //

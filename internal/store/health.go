@@ -7,7 +7,8 @@ import (
 )
 
 // Ping proves that the writing connection works: it waits for the writer's turn and
-// runs an empty transaction, opening the database anew if DuckDB had given it up.
+// runs an empty transaction, opening the database anew if DuckDB had given it up. If
+// the disk failed the last write, it finds out whether it still would.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.write(ctx, "check the writer", func(ctx context.Context, conn *sql.Conn) error {
 		_, err := conn.ExecContext(ctx, `SELECT 1`)

@@ -3,20 +3,16 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/duckdb/duckdb-go/v2"
 	"github.com/gofrs/flock"
 
 	"github.com/lst-pipeline/lst-pipeline/sdk"
@@ -57,6 +53,8 @@ type Store struct {
 	writeMu sync.Mutex // held by the one write transaction, and by checkpoints
 	writer  *sql.Conn  // nil after a failed revival
 	closed  bool
+	// diskFailed says that the disk failed the last write.
+	diskFailed bool
 
 	// publishMu is held while the file is copied: nothing may checkpoint then. It
 	// is taken before writeMu.
@@ -70,24 +68,24 @@ type Store struct {
 // there, migrates the schema and replaces the views. Runs and tasks that a dead
 // process left running become interrupted and due.
 //
-// Errors: *HeldError, ErrNewerSchema, ErrNewerDuckDB, ErrNotWarehouse, ErrDamaged;
+// Errors: *HeldError, *DiskError, ErrNewerSchema, ErrNewerDuckDB, ErrNotWarehouse, ErrDamaged;
 // in all these cases the database file is as it was.
 func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) {
 	s, err := newStore(path, opts)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err = explainDisk(s.path, err); err != nil && s.lock != nil {
+			_ = s.Close() // the first error says more
+		}
+	}()
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o755); err != nil {
 		return nil, fmt.Errorf("create the folder of the warehouse: %w", err)
 	}
 	if s.lock, err = acquire(s.path, s.opts.Command, s.opts.Now()); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			_ = s.Close() // the first error says more
-		}
-	}()
 
 	// Look before writing anything: a first, read-only opening.
 	if info, statErr := os.Stat(s.path); statErr == nil && info.Size() > 0 {
@@ -173,53 +171,6 @@ func newStore(path string, opts Options) (*Store, error) {
 		opts.SQL = warehouse.FS()
 	}
 	return &Store{path: abs, opts: opts}, nil
-}
-
-// connect opens DuckDB on the path.
-func (s *Store) connect(readOnly bool) (*sql.DB, error) {
-	cfg := url.Values{
-		"autoinstall_known_extensions": {"false"},
-		"autoload_known_extensions":    {"false"},
-		"allow_community_extensions":   {"false"},
-	}
-	if readOnly {
-		cfg.Set("access_mode", "READ_ONLY")
-	}
-	if s.opts.MemoryLimit != "" {
-		cfg.Set("memory_limit", s.opts.MemoryLimit)
-	}
-	if s.opts.Threads > 0 {
-		cfg.Set("threads", strconv.Itoa(s.opts.Threads))
-	}
-	if s.opts.TempDir != "" {
-		cfg.Set("temp_directory", s.opts.TempDir)
-	}
-	c, err := duckdb.NewConnector(s.path+"?"+cfg.Encode(), s.initConn)
-	if err != nil {
-		return nil, explainOpen(s.path, duckdbVersion(), err)
-	}
-	return sql.OpenDB(c), nil
-}
-
-// initConn prepares every new connection.
-func (s *Store) initConn(conn driver.ExecerContext) error {
-	ctx := context.Background()
-	if !s.opts.ExternalAccess {
-		// Not part of the path's settings: the driver applies those in random order,
-		// and after this one DuckDB refuses temp_directory.
-		if _, err := conn.ExecContext(ctx, `SET enable_external_access = false`, nil); err != nil {
-			return fmt.Errorf("close the way to other files: %w", err)
-		}
-	}
-	if _, err := conn.ExecContext(ctx, `SET TimeZone = 'UTC'`, nil); err != nil {
-		return fmt.Errorf("set the time zone: %w", err)
-	}
-	// Small ASOF joins default to a nested loop that is far slower here.
-	_, err := conn.ExecContext(ctx, `SET asof_loop_join_threshold = 0`, nil)
-	if err != nil && !strings.Contains(err.Error(), "unrecognized configuration parameter") {
-		return fmt.Errorf("set the ASOF join: %w", err)
-	}
-	return nil
 }
 
 // inspect opens the file read-only, so that a file we must not have is refused

@@ -32,6 +32,9 @@ var (
 // explainOpen turns what DuckDB says when it cannot open a file into what
 // happened and what to do.
 func explainOpen(path, duckdbVersion string, err error) error {
+	if err := explainDisk(path, err); errors.Is(err, ErrDisk) {
+		return fmt.Errorf("open warehouse: %w", err) // it must not look damaged
+	}
 	text := err.Error()
 	if m := conflictText.FindStringSubmatch(text); m != nil {
 		pid, _ := strconv.Atoi(m[2]) // digits by the pattern

@@ -75,6 +75,7 @@ func (s *Store) Publish(ctx context.Context, opts PublishOptions) (m Manifest, e
 	if err != nil {
 		return m, fmt.Errorf("publish: %w", err)
 	}
+	defer func() { err = explainDisk(dir, err) }()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return m, fmt.Errorf("publish: create the folder of snapshots: %w", err)
 	}
@@ -112,7 +113,9 @@ func (s *Store) Publish(ctx context.Context, opts PublishOptions) (m Manifest, e
 func (s *Store) copyLive(ctx context.Context, command []string, to string, m *Manifest) (rows map[string]int64, err error) {
 	s.writeMu.Lock()
 	var limit string
-	err = s.alive(ctx, `SELECT 1`)
+	if err = s.hasRoom(); err == nil {
+		err = s.alive(ctx, `SELECT 1`)
+	}
 	if err == nil {
 		err = s.writer.QueryRowContext(ctx, `SELECT current_setting('wal_autocheckpoint')`).Scan(&limit)
 	}
@@ -128,6 +131,9 @@ func (s *Store) copyLive(ctx context.Context, command []string, to string, m *Ma
 	}
 	if err == nil {
 		rows, err = rowCounts(ctx, s.writer)
+	}
+	if err != nil {
+		err = s.noted(ctx, err)
 	}
 	s.writeMu.Unlock()
 	if err != nil {

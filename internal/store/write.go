@@ -32,15 +32,18 @@ func (s *Store) write(ctx context.Context, doing string, fn func(context.Context
 	s.writeMu.Lock()
 	defer s.writeMu.Unlock()
 	if err := s.alive(ctx, `BEGIN TRANSACTION`); err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
+		return fmt.Errorf("%s: %w", doing, s.noted(ctx, err))
 	}
 	defer func() {
 		if err != nil {
 			// The transaction must end even when ctx is what failed.
 			_, _ = s.writer.ExecContext(context.WithoutCancel(ctx), `ROLLBACK`)
-			err = fmt.Errorf("%s: %w", doing, err)
+			err = fmt.Errorf("%s: %w", doing, s.noted(ctx, err))
 		}
 	}()
+	if err := s.hasRoom(); err != nil {
+		return err
+	}
 	if err := fn(ctx, s.writer); err != nil {
 		return err
 	}
@@ -59,8 +62,12 @@ func (s *Store) Checkpoint(ctx context.Context) error {
 	defer s.publishMu.Unlock()
 	s.writeMu.Lock()
 	defer s.writeMu.Unlock()
-	if err := s.alive(ctx, `CHECKPOINT`); err != nil {
-		return fmt.Errorf("checkpoint warehouse %s: %w", s.path, err)
+	err := s.hasRoom()
+	if err == nil {
+		err = s.alive(ctx, `CHECKPOINT`)
+	}
+	if err != nil {
+		return fmt.Errorf("checkpoint warehouse %s: %w", s.path, s.noted(ctx, err))
 	}
 	return nil
 }
