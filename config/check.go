@@ -62,8 +62,13 @@ func (c *checker) chains(chains []any) []string {
 			c.refuse(child(path, "settle"), "belongs to chains whose past can be read; Solana answers only for now")
 		}
 		endpoints := list(chain["endpoints"])
-		if fmt.Sprint(chain["verify"]) == "2" && len(endpoints) == 1 {
-			c.refuse(child(path, "verify"), "2 needs a second endpoint")
+		if fmt.Sprint(chain["verify"]) == "2" {
+			switch kind := text(chain["kind"]); {
+			case kind == Solana || kind == Beacon:
+				c.refuse(child(path, "verify"), "2 belongs to chains of kind evm; reads of a %s chain cannot be compared between endpoints", kind)
+			case len(endpoints) == 1:
+				c.refuse(child(path, "verify"), "2 needs a second endpoint")
+			}
 		}
 		for j, e := range endpoints {
 			at, endpoint := item(child(path, "endpoints"), j), object(e)

@@ -48,6 +48,7 @@ job_defaults: { timeout: {{.Task}}, jitter: 0s, attempts: 100 }
 jobs:
   - { name: prices, schedule: "{{.Schedule}}", plugins: [chainlink] }
   - { name: state, schedule: "{{.Schedule}}", plugins: [{{.State}}] }
+serve: { listen: "127.0.0.1:0" }
 log: { format: json, level: debug }
 `))
 

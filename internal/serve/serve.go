@@ -223,6 +223,9 @@ func (d *Daemon) pass(ctx context.Context, job Job) {
 		stored += o.Rows + o.Rejects
 	}
 	if len(sum.Outcomes) == 0 {
+		if err == nil {
+			log.Debug("nothing is due")
+		}
 		return
 	}
 	log.Info("run ended", "run", sum.RunID, "tasks", len(sum.Outcomes), "rows", stored, "ok", err == nil && sum.OK(), "took", time.Since(began).Round(time.Millisecond).String())
