@@ -71,7 +71,7 @@ func table(t interface{ Fatalf(string, ...any) }, s *store.Store, text string) s
 		t.Fatalf("%s: %v", text, err)
 	}
 	var out strings.Builder
-	if err := query.Render(&out, res, "csv"); err != nil {
+	if err := query.Render(&out, res, "csv", 0); err != nil {
 		t.Fatalf("%v", err)
 	}
 	return out.String()

@@ -140,7 +140,7 @@ func ask(s *store.Store, question string) (string, error) {
 		return "", err
 	}
 	var out bytes.Buffer
-	if err := query.Render(&out, res, "csv"); err != nil {
+	if err := query.Render(&out, res, "csv", 0); err != nil {
 		return "", err
 	}
 	return out.String(), nil

@@ -106,10 +106,10 @@ func (a *app) backfill(ctx context.Context, f backfillFlags) (err error) {
 		e.log.Warn(s)
 	}
 	if f.dryRun {
-		return query.Render(a.stdout, planRows(plan), a.output)
+		return a.render(planRows(plan))
 	}
 	if !a.quiet {
-		if err := query.Render(a.stderr, planRows(plan), "table"); err != nil {
+		if err := query.Render(a.stderr, planRows(plan), "table", columns(a.stderr)); err != nil {
 			return err
 		}
 	}
@@ -275,7 +275,7 @@ func (a *app) printBackfill(plan ingest.Backfill, sum ingest.Summary) error {
 	slices.SortStableFunc(res.Rows, func(x, y []any) int {
 		return strings.Compare(fmt.Sprint(x[:4]...), fmt.Sprint(y[:4]...))
 	})
-	if err := query.Render(a.stdout, res, a.output); err != nil {
+	if err := a.render(res); err != nil {
 		return err
 	}
 	if !sum.OK() {

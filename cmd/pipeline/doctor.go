@@ -60,7 +60,7 @@ what is wrong. It writes nothing. Exit code 3 says that something fails.`,
 			if err := cmd.Context().Err(); err != nil {
 				return err
 			}
-			if err := query.Render(a.stdout, checkTable(checks), a.output); err != nil {
+			if err := a.render(checkTable(checks)); err != nil {
 				return err
 			}
 			failed := 0

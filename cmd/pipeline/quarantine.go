@@ -59,7 +59,7 @@ func quarantineList(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return query.Render(a.stdout, res, a.output)
+			return a.render(res)
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "held", "held, released, dismissed or all")
@@ -91,7 +91,7 @@ func quarantineShow(a *app) *cobra.Command {
 			if a.output == "table" || a.output == "markdown" { // one row is read better downwards
 				res = downwards(res)
 			}
-			return query.Render(a.stdout, res, a.output)
+			return a.render(res)
 		},
 	}
 	a.rowsFlag(cmd)

@@ -23,6 +23,8 @@ func newQuery(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "query NAME",
 		Short: "Answer a named question (--list shows them)",
+		Long: `query answers a named question with the moment looked at, the parameters and the
+version of the definitions: above a table, and as the last columns of CSV and JSON.`,
 		Example: `  pipeline query league
   pipeline query growth --param from=2023-06-01 -o csv
   pipeline query league --explain
@@ -84,6 +86,9 @@ func newQuery(a *app) *cobra.Command {
 	return cmd
 }
 
+// pipeWidth is how many columns an answer takes where no terminal says it.
+const pipeWidth = 120
+
 // runNamed answers a named question with the configuration's defaults, under the
 // present definition (methodology 0) or an earlier one.
 func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, methodology int, given map[string]string) (err error) {
@@ -111,22 +116,26 @@ func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, met
 		}
 		source = asDefined{db, def}
 	}
-	params, err := withDefaults(named, cfg.Query.Params, given)
+	params, defaults := withDefaults(named, cfg.Query.Params, given), queryDefaults(cfg)
+	bound, err := named.Bind(params, defaults)
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	res, err := query.Run(ctx, source, named, params, queryDefaults(cfg))
+	res, err := query.Run(ctx, source, named, params, defaults)
 	if err != nil {
 		return err
 	}
-	if name == "league" && a.output == "table" {
-		width := a.textOptions(0).Width
-		if width == 0 {
-			width = 120 // a file or a pipe has room for every column that a reader needs
-		}
-		return report.LeagueTable(a.stdout, res, width)
+	width := columns(a.stdout)
+	if width == 0 {
+		width = pipeWidth
 	}
-	return query.Render(a.stdout, res, a.output)
+	if name != "league" || a.output != "table" {
+		return named.Render(a.stdout, res, bound, a.output, width)
+	}
+	if _, err := fmt.Fprintln(a.stdout, named.Heading(bound)); err != nil {
+		return err
+	}
+	return report.LeagueTable(a.stdout, res, width)
 }
 
 // asDefined answers as an earlier definition did.
@@ -141,7 +150,7 @@ func (s asDefined) Query(ctx context.Context, _ string, args ...any) (*store.Row
 
 // withDefaults adds the configuration's parameters that the query takes and that
 // were not given.
-func withDefaults(n query.Named, configured, given map[string]string) (map[string]string, error) {
+func withDefaults(n query.Named, configured, given map[string]string) map[string]string {
 	params := map[string]string{}
 	for k, v := range configured {
 		if slices.ContainsFunc(n.Params, func(p query.Param) bool { return p.Name == k }) {
@@ -151,7 +160,7 @@ func withDefaults(n query.Named, configured, given map[string]string) (map[strin
 	for k, v := range given {
 		params[k] = v
 	}
-	return params, nil
+	return params
 }
 
 func queryDefaults(cfg *config.Config) query.Defaults {
@@ -183,7 +192,7 @@ func (a *app) listQueries(all []query.Named) error {
 		}
 		res.Rows = append(res.Rows, []any{n.Name, n.Question, strings.Join(params, " ")})
 	}
-	return query.Render(a.stdout, res, a.output)
+	return a.render(res)
 }
 
 func (a *app) explainQuery(n query.Named) error {

@@ -116,7 +116,7 @@ func (a *app) printSummary(sum ingest.Summary) error {
 	if a.output == "json" {
 		// One object, so that a machine has the run's id beside the rows.
 		var rows bytes.Buffer
-		if err := query.Render(&rows, res, "json"); err != nil {
+		if err := query.Render(&rows, res, "json", 0); err != nil {
 			return err
 		}
 		enc := json.NewEncoder(a.stdout)
@@ -126,7 +126,7 @@ func (a *app) printSummary(sum ingest.Summary) error {
 		}
 	} else if len(res.Rows) == 0 {
 		fmt.Fprintln(a.stdout, "nothing is due")
-	} else if err := query.Render(a.stdout, res, a.output); err != nil {
+	} else if err := a.render(res); err != nil {
 		return err
 	}
 	if !sum.OK() {

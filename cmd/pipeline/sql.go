@@ -54,7 +54,7 @@ func newSQL(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return query.Render(a.stdout, res, a.output)
+			return a.render(res)
 		},
 	}
 	a.rowsFlag(cmd)

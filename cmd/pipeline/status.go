@@ -55,7 +55,7 @@ when there is none. Exit code 3 says that a required line is stale.`,
 			if err != nil {
 				return err
 			}
-			if err := query.Render(a.stdout, statusTable(all, clocks, now, a.output == "table" || a.output == "markdown"), a.output); err != nil {
+			if err := a.render(statusTable(all, clocks, now, a.output == "table" || a.output == "markdown")); err != nil {
 				return err
 			}
 			if late := serve.Late(all); len(late) > 0 {
