@@ -96,7 +96,7 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 			continue
 		}
 		ended := t.State == store.StateFailed || t.State == store.StatePartial
-		if ended && givenUp(job.Attempts, t.Attempts) && !job.Retry {
+		if ended && givenUp(job.Attempts, t.Attempts, t.ErrorClass) && !job.Retry {
 			continue
 		}
 		ticks = append(ticks, t.Tick)

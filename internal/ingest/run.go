@@ -30,7 +30,8 @@ type Job struct {
 	Tokens  []sdk.TokenID
 	Options map[string]map[string]string // by plugin
 	Timeout time.Duration                // of one Fetch
-	// Attempts is how many failed tries end automatic trying; 0: there is no end.
+	// Attempts is how many failed tries end automatic trying; 0: there is no end, as
+	// there is none to trying again what may go away by itself (sdk.KindTransient).
 	Attempts int
 	// Retry has Due return also what was given up after Attempts, and what would
 	// still wait for its next try.
