@@ -59,11 +59,6 @@ type Plan struct {
 	Closed []Verdict   // ascending
 }
 
-// maxTicks bounds how far a plan looks back, so that a per-minute schedule after
-// a year of downtime still plans in a moment. Older ticks are one verdict each in
-// the ledger only up to this number; the newest count most.
-const maxTicks = 50_000
-
 // MakePlan computes what is due for ticks after newest (the newest tick the
 // ledger knows; zero when the series is new) up to now. Every tick in that range
 // ends up in exactly one of Due and Closed, so none can be lost silently.
@@ -77,9 +72,6 @@ func MakePlan(t Ticker, p Policy, newest, now time.Time) Plan {
 		return Plan{Due: []time.Time{current}}
 	}
 	missed := t.Ticks(newest, now)
-	if len(missed) > maxTicks {
-		missed = missed[len(missed)-maxTicks:]
-	}
 	var plan Plan
 	limit := p.Max
 	if limit <= 0 {
