@@ -256,7 +256,7 @@ func (r *Runner) BeginBackfill(ctx context.Context, plan Backfill) error {
 		lost := make([]Verdict, len(s.closing))
 		for i, tick := range s.closing {
 			lost[i] = Verdict{tick, store.StateUnrecoverable, sdk.KindUnrecoverable,
-				"asked for by a backfill; this chain's past state cannot be read"}
+				"asked for by a backfill; " + noPast}
 		}
 		if err := r.close(ctx, s.Series, lost, now); err != nil {
 			return err

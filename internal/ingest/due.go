@@ -85,7 +85,7 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 	var lost []Verdict
 	for _, t := range open {
 		if !need.ReadsPast && t.Tick.Before(current) {
-			why := "not read while it was the current tick; this chain's past state cannot be read"
+			why := missedTick + noPast
 			if t.Error != "" {
 				why += " (last error: " + t.Error + ")"
 			}

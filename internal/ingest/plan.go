@@ -18,7 +18,7 @@ type Ticker interface {
 	Next(t time.Time) time.Time
 }
 
-// CatchUp says what happens to ticks missed while nothing was running.
+// CatchUp says what happens to ticks that were not read while they were current.
 type CatchUp string
 
 // The catch-up policies.
@@ -44,6 +44,13 @@ type Policy struct {
 	// (Solana). Older ticks are then lost and the ledger says so.
 	ReadsPast bool
 }
+
+// missedTick begins the reason of every tick that was closed without being read. Why
+// it was missed (nothing ran, the machine slept, its plugin hung) nobody knows.
+const missedTick = "not read while it was the current tick; "
+
+// noPast is why a tick cannot be read any more.
+const noPast = "this chain's past state cannot be read"
 
 // Verdict is a tick the planner closes without reading it.
 type Verdict struct {
@@ -84,13 +91,13 @@ func MakePlan(t Ticker, p Policy, newest, now time.Time) Plan {
 			plan.Due = append(plan.Due, tick)
 		case !p.ReadsPast:
 			plan.Closed = append(plan.Closed, Verdict{tick, "unrecoverable", sdk.KindUnrecoverable,
-				"missed while nothing was running; this chain's past state cannot be read"})
+				missedTick + noPast})
 		case p.CatchUp == CatchUpSkip || p.CatchUp == CatchUpLast:
 			plan.Closed = append(plan.Closed, Verdict{tick, "superseded", "",
-				fmt.Sprintf("missed while nothing was running; catch_up: %s reads only the newest (pipeline backfill closes the gap)", p.CatchUp)})
+				fmt.Sprintf(missedTick+"catch_up: %s reads only the newest (pipeline backfill closes the gap)", p.CatchUp)})
 		case age >= limit:
 			plan.Closed = append(plan.Closed, Verdict{tick, "superseded", "",
-				fmt.Sprintf("missed while nothing was running; beyond catch_up_max %d (pipeline backfill closes the gap)", limit)})
+				fmt.Sprintf(missedTick+"beyond catch_up_max %d (pipeline backfill closes the gap)", limit)})
 		default:
 			plan.Due = append(plan.Due, tick)
 		}
