@@ -105,7 +105,7 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 	if err := r.close(ctx, series, lost, now); err != nil {
 		return nil, err
 	}
-	again, err := r.provisional(ctx, series, need, now)
+	again, err := r.provisional(ctx, series, job, need, now)
 	if err != nil {
 		return nil, err
 	}

@@ -64,14 +64,14 @@ type Daemon struct {
 	service service
 
 	gen    atomic.Pointer[Generation]
-	beat   atomic.Int64 // unix nanoseconds of the planner's last sign of life
+	beat   atomic.Pointer[time.Time] // of the planner's last sign of life, with its monotonic reading
 	writer atomic.Pointer[writerState]
 	copied publisher
 	told   chan struct{} // an alert check is wanted; holds one
 
 	mu     sync.Mutex
 	passes map[string]passes // by job
-	change chan struct{} // closed at the end of each pass
+	change chan struct{}     // closed at the end of each pass
 }
 
 // New makes a daemon. It does nothing until Run.
