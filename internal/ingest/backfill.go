@@ -120,12 +120,18 @@ func (r *Runner) PlanBackfill(ctx context.Context, rng Range, jobs []Job, plugin
 				skip("job %s: plugin %s needs chain %s, which the configuration does not have", job.Name, name, need.Chain)
 				continue
 			}
-			ticks := rng.ticks(job)
-			if len(ticks) == 0 {
+			job := r.settle(job, need)
+			ticks, early := job.come(rng.ticks(job), now)
+			if early > 0 && (rng.Every > 0 || len(ticks) == 0) { // the schedule reads its own
+				skip("job %s: plugin %s: ticks on %s after %s are left out (%d): their blocks are not final yet", job.Name, name, need.Chain, now.Add(-job.Delay).Format(time.RFC3339), early)
+			}
+			if len(ticks) == 0 && early == 0 {
 				skip("job %s: plugin %s: no tick of its schedule lies in the range; --every sets a step", job.Name, name)
+			}
+			if len(ticks) == 0 {
 				continue
 			}
-			s, err := r.stretch(ctx, rng, r.settle(job, need), p, need, ticks, now)
+			s, err := r.stretch(ctx, rng, job, p, need, ticks, now)
 			if err != nil {
 				return Backfill{}, err
 			}
@@ -149,6 +155,14 @@ func (rng Range) ticks(job Job) []time.Time {
 		ticks = append(ticks, t)
 	}
 	return ticks
+}
+
+// come cuts off the ticks that are not due yet, and says how many these are. What
+// begin writes down ends there as well: a newer tick in the ledger would pass for one
+// that has all scheduled ticks before it.
+func (j Job) come(ticks []time.Time, now time.Time) (come []time.Time, early int) {
+	n, _ := slices.BinarySearchFunc(ticks, now.Add(-j.Delay).Add(1), time.Time.Compare)
+	return ticks[:n], len(ticks) - n
 }
 
 // stretch sorts the ticks of one series into covered, due and lost.
@@ -242,7 +256,7 @@ func (r *Runner) BeginBackfill(ctx context.Context, plan Backfill) error {
 		lost := make([]Verdict, len(s.closing))
 		for i, tick := range s.closing {
 			lost[i] = Verdict{tick, store.StateUnrecoverable, sdk.KindUnrecoverable,
-				"asked for by a backfill; this chain's past state cannot be read"}
+				"asked for by a backfill; " + noPast}
 		}
 		if err := r.close(ctx, s.Series, lost, now); err != nil {
 			return err

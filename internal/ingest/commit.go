@@ -115,7 +115,7 @@ func (r *Runner) result(ctx context.Context, rd *reading, i int, memory *memory)
 	}
 	if res.Task.State == store.StatePartial {
 		var more string
-		res.Task.NextTry, more = r.nextTry(w, tick)
+		res.Task.NextTry, more = r.nextTry(w, tick, res.Task.ErrorClass)
 		res.Task.Error += more
 	}
 	return res, Outcome{

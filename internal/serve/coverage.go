@@ -43,16 +43,17 @@ type Series struct {
 	Error string
 }
 
-// coverageSQL asks for everything the ledger has ever had.
+// coverageSQL asks for everything the ledger has ever had up to a moment. What a
+// clock that ran ahead has written after it is no coverage.
 const coverageSQL = `
 	SELECT job, plugin, chain_id, newest_have, stored_at, newest_state, grid, last_error_class, last_error
-	FROM ledger(40000, TIMESTAMP '2100-01-01') ORDER BY ALL`
+	FROM ledger(40000, TIMESTAMP '%s') ORDER BY ALL`
 
 // Coverage compares the ledger with what the jobs promise at a moment. Every job
 // is in the answer: those that never ran as well, and series of the ledger whose
 // job is no longer configured, which are not required.
 func Coverage(ctx context.Context, src query.Source, jobs []JobSpec, now time.Time) (_ []Series, err error) {
-	rows, err := src.Query(ctx, coverageSQL)
+	rows, err := src.Query(ctx, fmt.Sprintf(coverageSQL, now.UTC().Format(time.DateTime)))
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
 	}

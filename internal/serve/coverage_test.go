@@ -89,3 +89,18 @@ func TestCoverageListsWhatNeverRanAndWhatIsNoLongerRead(t *testing.T) {
 		t.Errorf("findings: %+v", found)
 	}
 }
+
+func TestWhatAClockAheadHasWrittenDoesNotHideThatASeriesIsStale(t *testing.T) {
+	t.Parallel()
+	s := openStore(t)
+	at := func(h, m int) time.Time { return time.Date(2026, 3, 1, h, m, 0, 0, time.UTC) }
+	have(t, s, "state", "lido", at(6, 0))
+	have(t, s, "state", "lido", at(19, 0))
+	all, err := Coverage(t.Context(), s, []JobSpec{{Name: "state", Schedule: schedule.MustParse("0 * * * *", ""), Required: true}}, at(9, 30))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 1 || !all[0].Stale || !all[0].Newest.Equal(at(6, 0)) || all[0].Grid != "#" {
+		t.Errorf("%+v", all)
+	}
+}

@@ -86,7 +86,11 @@ func TestHealthSaysWhetherTheWriterWorks(t *testing.T) {
 	if code, _ := get(t, d.Handler(), "/healthz"); code != 200 {
 		t.Error("it did not recover")
 	}
-	d.beat.Store(time.Now().Add(-time.Hour).UnixNano())
+	if beat := d.beat.Load().String(); !strings.Contains(beat, " m=") {
+		t.Errorf("the sign of life of %s follows a clock that is set", beat)
+	}
+	long := time.Now().Add(-time.Hour)
+	d.beat.Store(&long)
 	if code, text := get(t, d.Handler(), "/healthz"); code != 503 || !strings.Contains(text, "no sign of life for 1h") {
 		t.Errorf("%d %s", code, text)
 	}
