@@ -35,6 +35,26 @@ func TestAPluginThatLeaksIsKilledAtItsCapAndSaysWhy(t *testing.T) {
 	}
 }
 
+func TestTheMemoryOfWhatAPluginStartsCountsToo(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("resident memory is known on Linux only")
+	}
+	for name, escape := range map[string]string{"a child in its group": "", "a child in a session of its own": "yes"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, _ := newHost(t, Options{MaxRSS: 96 << 20})
+			child := newLifeline(t)
+			p := start(t, h, "forker")
+			err := p.Fetch(t.Context(), do("grandchild", "child", child.path, "leak", "yes", "escape", escape), &basket{})
+			if err == nil || !strings.Contains(err.Error(), "plugins.max_rss") {
+				t.Errorf("fetch = %v, want an error that names the cap", err)
+			}
+			child.waitGone(t)
+		})
+	}
+}
+
 func TestAPluginThatIsStoppedHasNotCrashed(t *testing.T) {
 	t.Parallel()
 	h, _ := newHost(t, Options{})

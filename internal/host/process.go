@@ -134,13 +134,18 @@ func (p *Process) PID() int {
 	return p.child.pid
 }
 
-// RSS is the resident memory of the process in bytes; it is known on Linux while
-// the process lives.
+// RSS is the resident memory of the process and of all it has started, in bytes; it
+// is known on Linux while the process lives.
 func (p *Process) RSS() (int64, error) {
+	used, _, err := p.family()
+	return used, err
+}
+
+func (p *Process) family() (used int64, pids []int, err error) {
 	if p.Exited() {
-		return 0, errors.New("the process has ended")
+		return 0, nil, errors.New("the process has ended")
 	}
-	return residentBytes(p.PID())
+	return family(p.PID())
 }
 
 // Exited reports that the process has ended, with all its children.
