@@ -41,6 +41,26 @@ func family(leader int) (bytes int64, pids []int, err error) {
 	return bytes, pids, nil
 }
 
+// peakBytes is the most resident memory a process has had, without what it started;
+// 0 if that is not known. (What wait4 tells begins with the memory of the process that
+// forked, which is the host's.)
+func peakBytes(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := bytes.Cut(status, []byte("\nVmHWM:"))
+	fields := bytes.Fields(rest)
+	if len(fields) == 0 {
+		return 0
+	}
+	kib, err := strconv.ParseInt(string(fields[0]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return kib << 10
+}
+
 // process is what the kernel says about one.
 type process struct {
 	parent, group int

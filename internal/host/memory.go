@@ -42,13 +42,19 @@ type Usage struct {
 	// bytes, as far as the system tells.
 	Running int
 	RSS     int64
+	// PeakRSS is the most resident memory, in bytes, that the process which ended last
+	// was seen to take; 0 if none has ended, or the system does not tell.
+	PeakRSS int64
 	// Starts counts processes; Crashes those that ended without being asked to, by
 	// themselves or because the host had to kill them.
 	Starts, Crashes uint64
 }
 
 // usage counts what has ended.
-type usage struct{ starts, crashes uint64 }
+type usage struct {
+	starts, crashes uint64
+	peak            int64 // of the last one
+}
 
 // Usage tells what each plugin that was ever started costs, by name.
 func (h *Host) Usage() []Usage {
@@ -56,7 +62,7 @@ func (h *Host) Usage() []Usage {
 	running := slices.Collect(maps.Keys(h.processes))
 	all := map[string]*Usage{}
 	for name, u := range h.used {
-		all[name] = &Usage{Plugin: name, Starts: u.starts, Crashes: u.crashes}
+		all[name] = &Usage{Plugin: name, PeakRSS: u.peak, Starts: u.starts, Crashes: u.crashes}
 	}
 	h.mu.Unlock()
 	for _, p := range running {

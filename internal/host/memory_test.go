@@ -20,6 +20,9 @@ func TestAPluginThatLeaksIsKilledAtItsCapAndSaysWhy(t *testing.T) {
 		t.Errorf("fetch = %v (%s), want an internal error that names the cap", err, sdk.KindOf(err))
 	}
 	p.Stop()
+	if got := h.Usage(); len(got) != 1 || got[0].PeakRSS < 96<<20 || got[0].RSS != 0 {
+		t.Errorf("usage = %+v, want a peak beyond the cap and nothing now", got)
+	}
 	// The next process is a new one.
 	again, err := h.Start(t.Context(), p.Binary())
 	if err != nil {
@@ -62,5 +65,8 @@ func TestAPluginThatIsStoppedHasNotCrashed(t *testing.T) {
 	got := h.Usage()
 	if len(got) != 1 || got[0].Crashes != 0 || got[0].Running != 0 || got[0].Starts != 1 {
 		t.Errorf("usage = %+v", got)
+	}
+	if runtime.GOOS == "linux" && (got[0].PeakRSS < 1<<20 || got[0].PeakRSS > 64<<20) {
+		t.Errorf("its peak is %d bytes, want its own few MiB", got[0].PeakRSS)
 	}
 }

@@ -35,6 +35,7 @@ type Process struct {
 	rpc    pluginv1.PluginClient
 	desc   sdk.Description
 	busy   atomic.Bool
+	peak   atomic.Int64 // most resident bytes seen so far
 	stop   sync.Once
 }
 
@@ -145,7 +146,18 @@ func (p *Process) family() (used int64, pids []int, err error) {
 	if p.Exited() {
 		return 0, nil, errors.New("the process has ended")
 	}
-	return family(p.PID())
+	used, pids, err = family(p.PID())
+	p.grew(used)
+	return used, pids, err
+}
+
+// grew notes how much memory the process was seen to take.
+func (p *Process) grew(used int64) {
+	for {
+		if before := p.peak.Load(); used <= before || p.peak.CompareAndSwap(before, used) {
+			return
+		}
+	}
 }
 
 // Exited reports that the process has ended, with all its children.
@@ -171,6 +183,9 @@ func (p *Process) ExitReason() string { return p.child.reason() }
 func (p *Process) Stop() {
 	p.stop.Do(func() {
 		defer p.host.forget(p)
+		if pid := p.PID(); pid != 0 && !p.Exited() {
+			p.grew(peakBytes(pid)) // the kernel saw more than single looks did
+		}
 		p.child.asking()
 		asked := make(chan struct{})
 		go func() {
