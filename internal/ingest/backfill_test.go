@@ -243,4 +243,13 @@ func TestTheEstimateOfRequestsIsAboutRight(t *testing.T) {
 	if spent[0] != fmt.Sprint(2) {
 		t.Errorf("the ledger says %s requests of rocketpool", spent[0])
 	}
+	ticks, calls := 0, 0
+	for _, o := range sum.Outcomes {
+		if o.Plugin == "rocketpool" {
+			ticks, calls = ticks+1, calls+o.Calls
+		}
+	}
+	if calls < ticks || calls > 4*ticks { // each tick has its own block
+		t.Errorf("%d calls for %d ticks of rocketpool", calls, ticks)
+	}
 }

@@ -120,7 +120,8 @@ func (r *Runner) result(ctx context.Context, rd *reading, i int, memory *memory)
 	}
 	return res, Outcome{
 		Series: w.Series, Tick: tick, State: res.Task.State, Kind: res.Task.ErrorClass, Message: res.Task.Error,
-		Rows: kept, Rejects: len(facts.Rejects), Requests: int(res.Task.Requests), Took: now.Sub(rd.started),
+		Rows: kept, Rejects: len(facts.Rejects), Requests: int(res.Task.Requests),
+		Calls: int(share(int64(stats.Calls), len(rd.anchors), i)), Took: now.Sub(rd.started),
 	}
 }
 

@@ -72,7 +72,8 @@ type Outcome struct {
 	Message  string
 	Rows     int
 	Rejects  int
-	Requests int
+	Requests int // over HTTP
+	Calls    int // JSON-RPC calls in them
 	Took     time.Duration
 }
 

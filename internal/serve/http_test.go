@@ -55,7 +55,7 @@ func idle(w Warehouse, jobs ...Job) *Daemon {
 		return []gateway.EndpointStats{{Chain: "ethereum", Alias: "own", Requests: 7, Calls: 70, Errors: map[string]uint64{"timeout": 2}, State: "closed", BudgetLeft: 12.5}}
 	}
 	g.Plugins = func() []host.Usage {
-		return []host.Usage{{Plugin: "lido", Running: 1, RSS: 4096, Starts: 3, Crashes: 1}}
+		return []host.Usage{{Plugin: "lido", Running: 1, RSS: 4096, PeakRSS: 8192, Starts: 3, Crashes: 1}}
 	}
 	d.use(g)
 	return d
@@ -140,6 +140,8 @@ func TestMetricsHaveWhatAnOperatorNeeds(t *testing.T) {
 		`lst_tasks_total{chain="c",job="state",plugin="p",state="have"} 1`,
 		`lst_rows_total{chain="c",job="state",plugin="p"} 3`,
 		`lst_rejects_total{chain="c",job="state",plugin="p"} 2`,
+		`lst_task_requests_total{chain="c",job="state",plugin="p"} 2`,
+		`lst_task_calls_total{chain="c",job="state",plugin="p"} 40`,
 		`lst_task_errors_total{chain="c",class="transient",job="state",plugin="p"} 1`,
 		`lst_task_duration_seconds_sum{chain="c",job="state",plugin="p"} 1`,
 		`lst_rpc_requests_total{chain="ethereum",endpoint="own"} 7`,
@@ -147,6 +149,7 @@ func TestMetricsHaveWhatAnOperatorNeeds(t *testing.T) {
 		`lst_rpc_errors_total{chain="ethereum",class="timeout",endpoint="own"} 2`,
 		`lst_rpc_budget_left{chain="ethereum",endpoint="own"} 12.5`,
 		`lst_plugin_resident_bytes{plugin="lido"} 4096`,
+		`lst_plugin_peak_resident_bytes{plugin="lido"} 8192`,
 		`lst_plugin_restarts_total{plugin="lido"} 1`,
 		`lst_warehouse_bytes `, `lst_warehouse_wal_bytes `, `lst_warehouse_writable 1`,
 		`lst_config_last_reload_successful 0`, `lst_build_info{version="1.2.3"} 1`, `go_goroutines `,

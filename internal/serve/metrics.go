@@ -19,6 +19,7 @@ type metrics struct {
 	rows     *prometheus.CounterVec
 	rejects  *prometheus.CounterVec
 	requests *prometheus.CounterVec
+	calls    *prometheus.CounterVec
 	errors   *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	passes   *prometheus.HistogramVec
@@ -38,6 +39,7 @@ func newMetrics(d *Daemon) *metrics {
 		rows:     counter("lst_rows_total", "Facts of finished ticks.", seriesLabels...),
 		rejects:  counter("lst_rejects_total", "Rows that checks refused.", seriesLabels...),
 		requests: counter("lst_task_requests_total", "HTTP requests that ticks cost.", seriesLabels...),
+		calls:    counter("lst_task_calls_total", "RPC calls in them: one request can carry many.", seriesLabels...),
 		errors:   counter("lst_task_errors_total", "Ticks that ended with an error, by its class.", append(seriesLabels, "class")...),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "lst_task_duration_seconds", Help: "Time from the start of a fetch to the commit of a tick.",
@@ -55,7 +57,7 @@ func newMetrics(d *Daemon) *metrics {
 		Name: "lst_build_info", Help: "1, with the version.", ConstLabels: prometheus.Labels{"version": d.opts.Version},
 	})
 	info.Set(1)
-	m.registry.MustRegister(m.tasks, m.rows, m.rejects, m.requests, m.errors, m.duration, m.passes, m.failed, m.reloadOK, info,
+	m.registry.MustRegister(m.tasks, m.rows, m.rejects, m.requests, m.calls, m.errors, m.duration, m.passes, m.failed, m.reloadOK, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &scrape{d})
 	return m
 }
@@ -81,6 +83,7 @@ func (m *metrics) passed(job string, sum ingest.Summary, err error, took time.Du
 		m.rows.WithLabelValues(series...).Add(float64(o.Rows))
 		m.rejects.WithLabelValues(series...).Add(float64(o.Rejects))
 		m.requests.WithLabelValues(series...).Add(float64(o.Requests))
+		m.calls.WithLabelValues(series...).Add(float64(o.Calls))
 		if o.Kind != "" && o.Kind != sdk.KindNoData {
 			m.errors.WithLabelValues(append(series, string(o.Kind))...).Inc()
 		}
@@ -105,6 +108,7 @@ var (
 
 	pluginUp      = desc("lst_plugin_processes", "Running processes.", "plugin")
 	pluginRSS     = desc("lst_plugin_resident_bytes", "Resident memory of the running processes.", "plugin")
+	pluginPeak    = desc("lst_plugin_peak_resident_bytes", "The most resident memory of the process that ended last; absent if none has, or it is not known.", "plugin")
 	pluginStarts  = desc("lst_plugin_starts_total", "Processes started.", "plugin")
 	pluginCrashes = desc("lst_plugin_restarts_total", "Processes that ended without being asked to, so that another one had to start.", "plugin")
 
@@ -127,7 +131,7 @@ var (
 
 func (s *scrape) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		lastSuccess, newestTick, lag, stale, pluginUp, pluginRSS, pluginStarts, pluginCrashes, endpointRequests, endpointCalls,
+		lastSuccess, newestTick, lag, stale, pluginUp, pluginRSS, pluginPeak, pluginStarts, pluginCrashes, endpointRequests, endpointCalls,
 		endpointRetries, endpointBytes, endpointErrors, endpointBudget, endpointUp, warehouseBytes, warehouseWAL, writerUp,
 		publishedOK, publishedAge, plannerSilence,
 	} {
@@ -169,6 +173,9 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 		for _, p := range gen.Plugins() {
 			gauge(pluginUp, float64(p.Running), p.Plugin)
 			gauge(pluginRSS, float64(p.RSS), p.Plugin)
+			if p.PeakRSS > 0 {
+				gauge(pluginPeak, float64(p.PeakRSS), p.Plugin)
+			}
 			count(pluginStarts, p.Starts, p.Plugin)
 			count(pluginCrashes, p.Crashes, p.Plugin)
 		}

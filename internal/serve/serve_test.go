@@ -66,7 +66,7 @@ func (f work) Pass(ctx context.Context) (ingest.Summary, error) { return f(ctx) 
 // done is the summary of a run that read one tick.
 func done(run string) ingest.Summary {
 	return ingest.Summary{RunID: run, Outcomes: []ingest.Outcome{{
-		Series: ingest.Series{Job: "state", Plugin: "p", Chain: "c"}, State: store.StateHave, Rows: 3, Took: time.Second,
+		Series: ingest.Series{Job: "state", Plugin: "p", Chain: "c"}, State: store.StateHave, Rows: 3, Requests: 2, Calls: 40, Took: time.Second,
 	}}}
 }
 
