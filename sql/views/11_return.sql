@@ -4,6 +4,7 @@
 --   lst_bought     after the deposit fee in force then (chain setting, else card, else none known: 0)
 --   at_redemption  what it redeems for at d1, native, before any exit fee
 --   at_market      the same at the market premium of d1; NULL without a price
+--   from_ts, to_ts of the newest rates at d0 and d1; to_ts is NULL only where none was read by then
 -- A token without a fresh rate at either end shows NULL.
 CREATE OR REPLACE MACRO growth_of(amount, d0, d1, kt := 'infinity') AS TABLE
     WITH x AS (
@@ -14,7 +15,8 @@ CREATE OR REPLACE MACRO growth_of(amount, d0, d1, kt := 'infinity') AS TABLE
             AND (valid_to IS NULL OR valid_to > d0::TIMESTAMP) GROUP BY 1),
     -- Both ends out of one reading: the level of a benchmark's index depends on where
     -- the reading begins, and only ratios inside one reading mean anything.
-    rates AS MATERIALIZED (SELECT * FROM rate_between(d0::TIMESTAMP - max_carry(), d1, kt)),
+    near AS MATERIALIZED (SELECT * FROM rate_between(d0::TIMESTAMP - max_carry(), d1, kt)),
+    rates AS MATERIALIZED (SELECT * FROM with_older_rates('near', d1, kt)),
     g AS (
         SELECT x.token_id, x.chain_id, x.symbol, x.underlying, x.accrual, x.t0, x.t1, s.ts AS from_ts, e.ts AS to_ts,
                CASE WHEN seconds_between(s.ts, x.t0) <= x.stale_after_s THEN s.rate END AS r0,
