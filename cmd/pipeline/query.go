@@ -19,12 +19,13 @@ import (
 func newQuery(a *app) *cobra.Command {
 	var params []string
 	var list, explain, text bool
-	var methodology int
+	var q question
 	cmd := &cobra.Command{
 		Use:   "query NAME",
 		Short: "Answer a named question (--list shows them)",
 		Example: `  pipeline query league
   pipeline query growth --param from=2023-06-01 -o csv
+  pipeline query growth --columns token,at_redemption,apy_pct
   pipeline query league --explain
   pipeline query league --methodology 1`,
 		Args: cobra.MaximumNArgs(1),
@@ -64,19 +65,20 @@ func newQuery(a *app) *cobra.Command {
 			case explain:
 				return a.explainQuery(named)
 			}
-			given, err := parseParams(params)
-			if err != nil {
+			q.name = args[0]
+			if q.params, err = parseParams(params); err != nil {
 				return err
 			}
 			cfg, err := a.load()
 			if err != nil {
 				return err
 			}
-			return a.runNamed(cmd.Context(), cfg, args[0], methodology, given)
+			return a.answer(cmd.Context(), cfg, q)
 		},
 	}
 	cmd.Flags().StringArrayVarP(&params, "param", "p", nil, "parameter as name=value, repeatable")
-	cmd.Flags().IntVar(&methodology, "methodology", 0, "answer as this earlier version defined it (default: the present one; pipeline query definitions lists them)")
+	cmd.Flags().StringSliceVar(&q.columns, "columns", nil, "only these columns, in this order (--explain lists them)")
+	cmd.Flags().IntVar(&q.methodology, "methodology", 0, "answer as this earlier version defined it (default: the present one; pipeline query definitions lists them)")
 	cmd.Flags().BoolVar(&list, "list", false, "list the questions")
 	cmd.Flags().BoolVar(&explain, "explain", false, "print the columns, units, parameters and caveats")
 	cmd.Flags().BoolVar(&text, "sql", false, "print the SQL")
@@ -84,14 +86,21 @@ func newQuery(a *app) *cobra.Command {
 	return cmd
 }
 
-// runNamed answers a named question with the configuration's defaults, under the
-// present definition (methodology 0) or an earlier one.
-func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, methodology int, given map[string]string) (err error) {
+// question is what is asked of a named query.
+type question struct {
+	name        string
+	methodology int               // an earlier definition; 0: the present one
+	params      map[string]string // those not here have the configuration's defaults
+	columns     []string          // none: all
+}
+
+// answer prints the answer to a named question.
+func (a *app) answer(ctx context.Context, cfg *config.Config, q question) (err error) {
 	all, err := query.List(warehouse.FS())
 	if err != nil {
 		return err
 	}
-	named, err := query.Find(all, name)
+	named, err := query.Find(all, q.name)
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
@@ -101,17 +110,17 @@ func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, met
 	}
 	defer closeInto(&err, db)
 	source := query.Source(db)
-	if methodology != 0 && methodology != named.Methodology {
-		def, err := db.Definition(ctx, name, methodology)
+	if q.methodology != 0 && q.methodology != named.Methodology {
+		def, err := db.Definition(ctx, q.name, q.methodology)
 		if err != nil {
 			return withCode(exitUsage, err)
 		}
-		if named, err = query.Parse(name, def.SQL); err != nil {
+		if named, err = query.Parse(q.name, def.SQL); err != nil {
 			return err
 		}
 		source = asDefined{db, def}
 	}
-	params, err := withDefaults(named, cfg.Query.Params, given)
+	params, err := withDefaults(named, cfg.Query.Params, q.params)
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
@@ -119,7 +128,11 @@ func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, met
 	if err != nil {
 		return err
 	}
-	if name == "league" && a.output == "table" {
+	if len(q.columns) > 0 {
+		if res, err = res.Pick(q.columns); err != nil {
+			return withCode(exitUsage, fmt.Errorf("query %s: %w", q.name, err))
+		}
+	} else if q.name == "league" && a.output == "table" {
 		width := a.textOptions(0).Width
 		if width == 0 {
 			width = 120 // a file or a pipe has room for every column that a reader needs
