@@ -2,7 +2,7 @@
 -- question: What would an amount have become since a date, after entry fees, at redemption and at market?
 -- column: underlying | text | native asset
 -- column: token | text | symbol
--- column: lst_bought | shares | after the deposit fee in force then
+-- column: lst_bought | shares | after the deposit fee in force then; a chain's own rate has none
 -- column: at_redemption | native | what it redeems for at the end
 -- column: at_market | native | what it sells for at the end; unknown without a price
 -- column: native_return_pct | percent | growth of the redemption rate

@@ -1,7 +1,8 @@
 -- What an amount became.
 
 -- amount native units put into each token at d0 and looked at again at d1.
---   lst_bought     after the deposit fee in force then (chain setting, else card, else none known: 0)
+--   lst_bought     after the deposit fee in force then (chain setting, else card, else none known: 0);
+--                  a benchmark has no shares
 --   at_redemption  what it redeems for at d1, native, before any exit fee
 --   at_market      the same at the market premium of d1; NULL without a price
 --   from_ts, to_ts of the newest rates at d0 and d1; to_ts is NULL only where none was read by then
@@ -30,7 +31,7 @@ CREATE OR REPLACE MACRO growth_of(amount, d0, d1, kt := 'infinity') AS TABLE
         LEFT JOIN card ON card.protocol_id = x.protocol_id
         LEFT JOIN premium_at(d1, kt := kt) p ON p.token_id = x.token_id)
     SELECT token_id, chain_id, symbol, underlying, accrual, from_ts, to_ts, fee_bps,
-           amount::DOUBLE * (1 - coalesce(fee_bps, 0) / 1e4) / r0 AS lst_bought,
+           CASE WHEN accrual <> 'benchmark' THEN amount::DOUBLE * (1 - coalesce(fee_bps, 0) / 1e4) / r0 END AS lst_bought,
            amount::DOUBLE * (1 - coalesce(fee_bps, 0) / 1e4) / r0 * r1 AS at_redemption,
            amount::DOUBLE * (1 - coalesce(fee_bps, 0) / 1e4) / r0 * r1 * (1 + premium) AS at_market,
            r1 / r0 - 1 AS native_return, basis, basis_mark(basis) AS mark
