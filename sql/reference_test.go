@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/lst-pipeline/lst-pipeline/internal/historytest"
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
 )
@@ -37,20 +38,11 @@ func scalar(t interface{ Fatalf(string, ...any) }, s *store.Store, expr string, 
 	return f, ok
 }
 
-func rat(f float64) *big.Rat { return new(big.Rat).SetFloat64(f) }
-
-func add(x, y *big.Rat) *big.Rat { return new(big.Rat).Add(x, y) }
-func sub(x, y *big.Rat) *big.Rat { return new(big.Rat).Sub(x, y) }
-func mul(x ...*big.Rat) *big.Rat {
-	p := big.NewRat(1, 1)
-	for _, f := range x {
-		p.Mul(p, f)
-	}
-	return p
-}
-func quo(x, y *big.Rat) *big.Rat { return new(big.Rat).Quo(x, y) }
-
-var one = big.NewRat(1, 1)
+// Short names for the rationals.
+var (
+	add, sub, mul, quo = historytest.Add, historytest.Sub, historytest.Mul, historytest.Quo
+	rat, one           = historytest.Exactly, historytest.One
+)
 
 // near allows the rounding of a few operations on terms of the given size.
 func near(got float64, want, scale *big.Rat) bool {

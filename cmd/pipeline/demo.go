@@ -60,7 +60,7 @@ key. The result is an ordinary warehouse: query it with --config config/demo.yam
 				return a.printSummary(sum)
 			}
 			fmt.Fprintf(a.stderr, "\n%s holds the demo. Ask it:\n  bin/pipeline query --list --config %s\n  bin/pipeline sql --config %s \"from metric_now limit 5\"\n\n", cfg.Database, a.configPath, a.configPath)
-			return a.runNamed(cmd.Context(), cfg, "league", 0, nil)
+			return a.answer(cmd.Context(), cfg, question{name: "league"})
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "demo", "folder with the manifest and the recordings")

@@ -19,7 +19,7 @@ import (
 func newQuery(a *app) *cobra.Command {
 	var params []string
 	var list, explain, text bool
-	var methodology int
+	var q question
 	cmd := &cobra.Command{
 		Use:   "query NAME",
 		Short: "Answer a named question (--list shows them)",
@@ -27,6 +27,7 @@ func newQuery(a *app) *cobra.Command {
 version of the definitions: above a table, and as the last columns of CSV and JSON.`,
 		Example: `  pipeline query league
   pipeline query growth --param from=2023-06-01 -o csv
+  pipeline query growth --columns token,at_redemption,apy_pct
   pipeline query league --explain
   pipeline query league --methodology 1`,
 		Args: cobra.MaximumNArgs(1),
@@ -66,19 +67,20 @@ version of the definitions: above a table, and as the last columns of CSV and JS
 			case explain:
 				return a.explainQuery(named)
 			}
-			given, err := parseParams(params)
-			if err != nil {
+			q.name = args[0]
+			if q.params, err = parseParams(params); err != nil {
 				return err
 			}
 			cfg, err := a.load()
 			if err != nil {
 				return err
 			}
-			return a.runNamed(cmd.Context(), cfg, args[0], methodology, given)
+			return a.answer(cmd.Context(), cfg, q)
 		},
 	}
 	cmd.Flags().StringArrayVarP(&params, "param", "p", nil, "parameter as name=value, repeatable")
-	cmd.Flags().IntVar(&methodology, "methodology", 0, "answer as this earlier version defined it (default: the present one; pipeline query definitions lists them)")
+	cmd.Flags().StringSliceVar(&q.columns, "columns", nil, "only these columns, in this order (--explain lists them)")
+	cmd.Flags().IntVar(&q.methodology, "methodology", 0, "answer as this earlier version defined it (default: the present one; pipeline query definitions lists them)")
 	cmd.Flags().BoolVar(&list, "list", false, "list the questions")
 	cmd.Flags().BoolVar(&explain, "explain", false, "print the columns, units, parameters and caveats")
 	cmd.Flags().BoolVar(&text, "sql", false, "print the SQL")
@@ -89,14 +91,21 @@ version of the definitions: above a table, and as the last columns of CSV and JS
 // pipeWidth is how many columns an answer takes where no terminal says it.
 const pipeWidth = 120
 
-// runNamed answers a named question with the configuration's defaults, under the
-// present definition (methodology 0) or an earlier one.
-func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, methodology int, given map[string]string) (err error) {
+// question is what is asked of a named query.
+type question struct {
+	name        string
+	methodology int               // an earlier definition; 0: the present one
+	params      map[string]string // those not here have the configuration's defaults
+	columns     []string          // none: all
+}
+
+// answer prints the answer to a named question.
+func (a *app) answer(ctx context.Context, cfg *config.Config, q question) (err error) {
 	all, err := query.List(warehouse.FS())
 	if err != nil {
 		return err
 	}
-	named, err := query.Find(all, name)
+	named, err := query.Find(all, q.name)
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
@@ -106,17 +115,17 @@ func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, met
 	}
 	defer closeInto(&err, db)
 	source := query.Source(db)
-	if methodology != 0 && methodology != named.Methodology {
-		def, err := db.Definition(ctx, name, methodology)
+	if q.methodology != 0 && q.methodology != named.Methodology {
+		def, err := db.Definition(ctx, q.name, q.methodology)
 		if err != nil {
 			return withCode(exitUsage, err)
 		}
-		if named, err = query.Parse(name, def.SQL); err != nil {
+		if named, err = query.Parse(q.name, def.SQL); err != nil {
 			return err
 		}
 		source = asDefined{db, def}
 	}
-	params, defaults := withDefaults(named, cfg.Query.Params, given), queryDefaults(cfg)
+	params, defaults := withDefaults(named, cfg.Query.Params, q.params), queryDefaults(cfg)
 	bound, err := named.Bind(params, defaults)
 	if err != nil {
 		return withCode(exitUsage, err)
@@ -125,11 +134,19 @@ func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, met
 	if err != nil {
 		return err
 	}
+	if len(q.columns) > 0 {
+		if res, err = res.Pick(q.columns); err != nil {
+			return withCode(exitUsage, fmt.Errorf("query %s: %w", q.name, err))
+		}
+		if a.output != "table" && a.output != "markdown" { // a program gets what it asked for and nothing else
+			return query.Render(a.stdout, res, a.output, 0)
+		}
+	}
 	width := columns(a.stdout)
 	if width == 0 {
 		width = pipeWidth
 	}
-	if name != "league" || a.output != "table" {
+	if q.name != "league" || a.output != "table" || len(q.columns) > 0 {
 		return named.Render(a.stdout, res, bound, a.output, width)
 	}
 	if _, err := fmt.Fprintln(a.stdout, named.Heading(bound)); err != nil {

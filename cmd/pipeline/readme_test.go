@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,55 +12,50 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// demoSite is a folder in which the README's commands can be run as they stand,
-// with a data folder of its own.
-type demoSite struct{ dir string }
+// readme is the README as it stands, and with -update as it should.
+type readme struct{ text, path string }
 
-func newDemoSite(t *testing.T) demoSite {
+func openReadme(t *testing.T) *readme {
 	t.Helper()
-	root, err := filepath.Abs(filepath.Join("..", ".."))
+	path := filepath.Join("..", "..", "README.md")
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pipeline, err := exec.LookPath("pipeline")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := demoSite{t.TempDir()}
-	for from, to := range map[string]string{
-		filepath.Dir(pipeline): "bin", filepath.Join(root, "config"): "config", filepath.Join(root, "demo"): "demo",
-	} {
-		if err := os.Symlink(from, filepath.Join(s.dir, to)); err != nil {
+	return &readme{string(text), path}
+}
+
+// shows checks that the block between <!-- demo:name --> and its end is what the
+// demo prints.
+func (r *readme) shows(t *testing.T, name, printed string) {
+	t.Helper()
+	block := regexp.MustCompile(fmt.Sprintf("(?s)<!-- demo:%[1]s -->\n```\n(.*?)```\n<!-- /demo:%[1]s -->", name))
+	at := block.FindStringSubmatchIndex(r.text)
+	switch {
+	case at == nil:
+		t.Errorf("the README has no block between <!-- demo:%[1]s --> and <!-- /demo:%[1]s -->", name)
+	case r.text[at[2]:at[3]] == printed:
+	case *update:
+		r.text = r.text[:at[2]] + printed + r.text[at[3]:]
+		if err := os.WriteFile(r.path, []byte(r.text), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	default:
+		t.Errorf("the README shows another %s than the demo prints; run go test ./cmd/pipeline -run Readme -update (-README +demo):\n%s", name, cmp.Diff(r.text[at[2]:at[3]], printed))
 	}
-	return s
 }
 
-// sh runs a command line of the README and returns what it prints.
-func (s demoSite) sh(t *testing.T, line string) (stdout string) {
+// shown is a command line of the README and the name of the block that shows what it
+// prints: the one that follows its shell block, if any.
+type shown struct{ line, block string }
+
+var shell = regexp.MustCompile("(?s)```sh\n(.*?)```\n(?:\n<!-- demo:([a-z]+) -->)?")
+
+// commands lists the command lines of the README's shell blocks. A command may go
+// over lines, by a backslash or inside quotes.
+func (r *readme) commands(t *testing.T) (commands []shown) {
 	t.Helper()
-	cmd := exec.Command("sh", "-c", line)
-	cmd.Dir = s.dir
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s\n%v\n%s%s", line, err, out, stderr.String())
-	}
-	return string(out)
-}
-
-var readme = filepath.Join("..", "..", "README.md")
-
-// league is the part of the README that shows how the demo ends.
-var league = regexp.MustCompile("(?s)(<!-- demo:league -->\n```[a-z]*\n)(.*?)(```\n<!-- /demo:league -->)")
-
-// commandsOf lists the command lines of the README's shell blocks. A command may
-// go over lines, by a backslash or inside quotes.
-func commandsOf(t *testing.T, text string) (commands []string) {
-	t.Helper()
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(text, -1) {
+	for _, block := range shell.FindAllStringSubmatch(r.text, -1) {
 		part := ""
 		for _, line := range strings.SplitAfter(block[1], "\n") {
 			part += line
@@ -68,7 +63,7 @@ func commandsOf(t *testing.T, text string) (commands []string) {
 				continue
 			}
 			if c := strings.TrimSpace(part); c != "" {
-				commands = append(commands, c)
+				commands = append(commands, shown{c, block[2]})
 			}
 			part = ""
 		}
@@ -79,15 +74,41 @@ func commandsOf(t *testing.T, text string) (commands []string) {
 	return commands
 }
 
-// The demo twice, and then everything the README says one can ask it.
+// The demo, and everything the README says one can ask it.
 func TestTheReadmeIsTrue(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(readme)
-	if err != nil {
-		t.Fatal(err)
+	r := openReadme(t)
+	s, printed := newDemoSite(t)
+	r.shows(t, "league", printed)
+	for _, token := range []string{"stETH", "rETH", "mSOL", "JitoSOL"} {
+		if !strings.Contains(printed, token) {
+			t.Errorf("the demo's league lacks %s:\n%s", token, printed)
+		}
 	}
-	s := newDemoSite(t)
-	first := s.sh(t, "bin/pipeline demo -q")
+	ran, compared := 0, 0
+	for _, command := range r.commands(t) {
+		if !strings.HasPrefix(command.line, "bin/pipeline") || !strings.Contains(command.line, "config/demo.yaml") && !strings.Contains(command.line, "--explain") {
+			continue // it needs a network, or is not ours
+		}
+		ran++
+		out := s.sh(t, command.line)
+		if out == "" && !strings.Contains(command.line, "--html") {
+			t.Errorf("%s prints nothing", command.line)
+		}
+		if command.block != "" {
+			compared++
+			r.shows(t, command.block, out)
+		}
+	}
+	if ran < 8 || compared < 2 {
+		t.Errorf("only %d commands of the README can be run against the demo, and only %d have a block that shows the answer", ran, compared)
+	}
+}
+
+// A second demo into the same warehouse ends as the first and adds nothing.
+func TestTheDemoTwiceIsTheDemoOnce(t *testing.T) {
+	t.Parallel()
+	s, first := newDemoSite(t)
 	count := `bin/pipeline sql --config config/demo.yaml -o csv "select (select count(*) from raw_observation) as raw,
 		(select count(*) from fact_metric) as facts, (select count(*) from fact_price) as prices,
 		(select count(*) from fact_exit_quote) as quotes, (select count(*) from quarantine) as rejected"`
@@ -103,37 +124,5 @@ func TestTheReadmeIsTrue(t *testing.T) {
 	// 2022-11-03 and 2023-07-31, stSOL on 2024-03-28 after days without one.
 	if added != "status,added,rejects\nok,true,3\nok,false,0\n" {
 		t.Errorf("the two runs of the demo are\n%s", added)
-	}
-	for _, token := range []string{"stETH", "rETH", "mSOL", "JitoSOL"} {
-		if !strings.Contains(first, token) {
-			t.Errorf("the demo's league lacks %s:\n%s", token, first)
-		}
-	}
-
-	if shown := league.FindSubmatch(text); shown == nil {
-		t.Error("the README has no block between <!-- demo:league --> and <!-- /demo:league -->")
-	} else if got := string(shown[2]); got != first {
-		if *update {
-			text = league.ReplaceAll(text, []byte("${1}"+strings.ReplaceAll(first, "$", "$$")+"${3}"))
-			if err := os.WriteFile(readme, text, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		} else {
-			t.Errorf("the README shows another league than the demo prints; run go test ./cmd/pipeline -run Readme -update (-README +demo):\n%s", cmp.Diff(got, first))
-		}
-	}
-
-	ran := 0
-	for _, command := range commandsOf(t, string(text)) {
-		if !strings.HasPrefix(command, "bin/pipeline") || !strings.Contains(command, "config/demo.yaml") && !strings.Contains(command, "--explain") {
-			continue // it needs a network, or is not ours
-		}
-		ran++
-		if out := s.sh(t, command); out == "" && !strings.Contains(command, "--html") {
-			t.Errorf("%s prints nothing", command)
-		}
-	}
-	if ran < 3 {
-		t.Errorf("only %d commands of the README can be run against the demo", ran)
 	}
 }

@@ -44,7 +44,8 @@ var arrows = []arrow{
 	{"internal/serve", with("internal/query", "internal/ingest", "internal/notify", "internal/gateway", "internal/host", "internal/store")},
 	{"internal/evmtest", []string{"sdk/..."}},
 	{"internal/chaintest", []string{"sdk/...", "plugins/..."}}, // encodes accounts as the plugins decode them
-	{"internal/e2e", nil}, // tests only
+	{"internal/historytest", nil},                              // shares no code with what it checks
+	{"internal/e2e", nil},                                      // tests only
 	{"internal/layers", nil},
 	{"deploy", nil},    // tests only
 	{"bench/...", nil}, // tests only

@@ -18,7 +18,7 @@
 -- param: from | now-30d | first moment, UTC
 -- param: to | now | last moment, UTC
 -- param: known_at | latest | use only what was known by then
--- caveat: Measured at 00:00 UTC of each day; a day without supply, rate and price joins the next one.
+-- caveat: Measured every 24 hours from the first moment on; a day without supply, rate and price joins the next one.
 -- caveat: Fee shares are split off deposits only where the protocol reports them.
 -- methodology: 1
 SELECT a.underlying, t.symbol AS token, from_d AS from_day, to_d AS to_day, usd_to_d AS usd_to_day, round(change_usd, 2) AS change_usd,

@@ -13,7 +13,7 @@
 -- param: from | now-365d | first moment, UTC
 -- param: to | now | last moment, UTC
 -- param: known_at | latest | use only what was known by then
--- caveat: Measured at 00:00 UTC of each day at redemption value, not at market.
+-- caveat: Measured every 24 hours from the first moment on, at redemption value, not at market.
 -- methodology: 1
 SELECT t.underlying, t.symbol AS token, round(100 * usd_return, 4) AS usd_return_pct, round(100 * native_return, 4) AS native_return_pct,
        round(100 * max_drawdown_usd, 3) AS max_drawdown_usd_pct, round(100 * max_drawdown_native, 4) AS max_drawdown_native_pct,

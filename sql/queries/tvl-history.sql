@@ -14,7 +14,12 @@
 -- param: known_at | latest | use only what was known by then
 -- param: token | all | one token id, or all
 -- caveat: A level older than the token allows is unknown, not carried on.
+-- caveat: A token of which neither rate nor level was read by the end has no row here; freshness lists it.
 -- methodology: 1
+WITH near AS MATERIALIZED (SELECT * FROM rate_between(date_trunc('day', $from::TIMESTAMP) - max_carry(), $to, $known_at)),
+rates AS MATERIALIZED (SELECT * FROM with_older_rates('near', $to, $known_at))
 SELECT x.d AS day, x.chain_id AS chain, t.symbol AS token, x.rate, x.supply, round(x.tvl_native, 9) AS tvl_native, x.usd, round(x.tvl_usd, 2) AS tvl_usd, basis_mark(x.basis) AS basis
-FROM daily(date_trunc('day', $from::TIMESTAMP), $to, kt := $known_at) x JOIN token t USING (token_id)
-WHERE $token = 'all' OR t.token_id = $token ORDER BY day, chain, token;
+FROM daily_with('rates', date_trunc('day', $from::TIMESTAMP), $to, $known_at) x JOIN token t USING (token_id)
+WHERE ($token = 'all' OR t.token_id = $token)
+  AND (x.token_id IN (SELECT token_id FROM rates) OR x.supply IS NOT NULL OR x.tvl_native IS NOT NULL)
+ORDER BY day, chain, token;

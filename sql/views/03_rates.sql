@@ -46,6 +46,16 @@ CREATE OR REPLACE MACRO rate_between(lo, hi, kt, among := 'dim_token') AS TABLE
 CREATE OR REPLACE MACRO rate_known(kt) AS TABLE SELECT * FROM rate_between('-infinity', 'infinity', kt);
 CREATE OR REPLACE VIEW rate_now AS SELECT * FROM rate_known('infinity');
 
+-- A relation of rates, and of the tokens it has none of all that was read before:
+-- who is in it was read by then, however long ago, and who is not never was.
+CREATE OR REPLACE MACRO with_older_rates(rates, as_of, kt) AS TABLE
+    WITH unseen AS MATERIALIZED (
+        SELECT token_id FROM token
+        WHERE home_id NOT IN (SELECT t.home_id FROM query_table(rates) r JOIN token t USING (token_id)))
+    SELECT * FROM query_table(rates)
+    UNION ALL
+    SELECT * FROM rate_between('-infinity', as_of, kt, among := 'unseen');
+
 -- The moments a rate really changed, out of a relation of rates. A row counts when
 -- it moved from the row before it (is_firm), or, so that a coarse series cannot
 -- creep unseen, from the last row that did. The first row of a token has no

@@ -1,9 +1,11 @@
 -- What an amount became.
 
 -- amount native units put into each token at d0 and looked at again at d1.
---   lst_bought     after the deposit fee in force then (chain setting, else card, else none known: 0)
+--   lst_bought     after the deposit fee in force then (chain setting, else card, else none known: 0);
+--                  a benchmark has no shares
 --   at_redemption  what it redeems for at d1, native, before any exit fee
 --   at_market      the same at the market premium of d1; NULL without a price
+--   from_ts, to_ts of the newest rates at d0 and d1; to_ts is NULL only where none was read by then
 -- A token without a fresh rate at either end shows NULL.
 CREATE OR REPLACE MACRO growth_of(amount, d0, d1, kt := 'infinity') AS TABLE
     WITH x AS (
@@ -14,7 +16,8 @@ CREATE OR REPLACE MACRO growth_of(amount, d0, d1, kt := 'infinity') AS TABLE
             AND (valid_to IS NULL OR valid_to > d0::TIMESTAMP) GROUP BY 1),
     -- Both ends out of one reading: the level of a benchmark's index depends on where
     -- the reading begins, and only ratios inside one reading mean anything.
-    rates AS MATERIALIZED (SELECT * FROM rate_between(d0::TIMESTAMP - max_carry(), d1, kt)),
+    near AS MATERIALIZED (SELECT * FROM rate_between(d0::TIMESTAMP - max_carry(), d1, kt)),
+    rates AS MATERIALIZED (SELECT * FROM with_older_rates('near', d1, kt)),
     g AS (
         SELECT x.token_id, x.chain_id, x.symbol, x.underlying, x.accrual, x.t0, x.t1, s.ts AS from_ts, e.ts AS to_ts,
                CASE WHEN seconds_between(s.ts, x.t0) <= x.stale_after_s THEN s.rate END AS r0,
@@ -28,7 +31,7 @@ CREATE OR REPLACE MACRO growth_of(amount, d0, d1, kt := 'infinity') AS TABLE
         LEFT JOIN card ON card.protocol_id = x.protocol_id
         LEFT JOIN premium_at(d1, kt := kt) p ON p.token_id = x.token_id)
     SELECT token_id, chain_id, symbol, underlying, accrual, from_ts, to_ts, fee_bps,
-           amount::DOUBLE * (1 - coalesce(fee_bps, 0) / 1e4) / r0 AS lst_bought,
+           CASE WHEN accrual <> 'benchmark' THEN amount::DOUBLE * (1 - coalesce(fee_bps, 0) / 1e4) / r0 END AS lst_bought,
            amount::DOUBLE * (1 - coalesce(fee_bps, 0) / 1e4) / r0 * r1 AS at_redemption,
            amount::DOUBLE * (1 - coalesce(fee_bps, 0) / 1e4) / r0 * r1 * (1 + premium) AS at_market,
            r1 / r0 - 1 AS native_return, basis, basis_mark(basis) AS mark
