@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -97,7 +98,7 @@ func TestAPublishedSnapshotIsOneCommittedState(t *testing.T) {
 	if diff := cmp.Diff(last, stored); diff != "" {
 		t.Error(diff)
 	}
-	want := Manifest{File: "w-20240301T120004.000000Z.duckdb", PublishedAt: t0.Add(4 * time.Second), RunID: "run-1", SchemaVersion: 5, DuckDBVersion: DuckDBVersion()}
+	want := Manifest{File: "w-20240301T120004.000000Z.duckdb", PublishedAt: t0.Add(4 * time.Second), Sequence: 5, RunID: "run-1", SchemaVersion: 5, DuckDBVersion: DuckDBVersion()}
 	if diff := cmp.Diff(want, stored, cmpopts.IgnoreFields(Manifest{}, "Bytes", "SHA256", "Rows", "AsOf")); diff != "" {
 		t.Error(diff)
 	}
@@ -155,5 +156,97 @@ func TestTheHolderRefusesToCopyItsOwnFile(t *testing.T) {
 	}
 	if _, err := s.Publish(t.Context(), PublishOptions{Dir: t.TempDir()}); err == nil {
 		t.Error("published without a copy command")
+	}
+}
+
+// A copy that is named after a clock that was set back is still the newest.
+func TestAClockSetBackDoesNotCostTheNewestSnapshot(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	dir := t.TempDir()
+	mustCommit(t, s, result(t0, 1))
+	publish := func(now time.Time) Manifest {
+		t.Helper()
+		m, err := s.Publish(t.Context(), PublishOptions{Dir: dir, Keep: 2, Copy: copyBy("copy"), Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	// One of a pipeline that wrote no sequence.
+	old := publish(t0.Add(100 * time.Hour))
+	if err := os.WriteFile(filepath.Join(dir, old.File+".json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var kept []string
+	for i := range 4 {
+		m := publish(t0.Add(-time.Duration(i) * time.Hour))
+		kept = append(kept, filepath.Join(dir, m.File))
+		if got, err := ReadManifest(dir); err != nil || got.File != m.File {
+			t.Errorf("the newest manifest is of %s, want %s (%v)", got.File, m.File, err)
+		}
+		r, err := OpenReadOnly(t.Context(), filepath.Join(dir, LatestSnapshot))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Path() != kept[i] {
+			t.Errorf("latest is %s, want %s", r.Path(), kept[i])
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "w-*.duckdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(kept)
+	if diff := cmp.Diff(kept[:2], left); diff != "" { // the two of the earliest clock
+		t.Error(diff)
+	}
+}
+
+// Retention may take a copy from under a reader, and the link changes under readers
+// that are about to open it: neither may see anything but a whole copy.
+func TestReadersNeverMissASnapshot(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	dir := t.TempDir()
+	mustCommit(t, s, result(t0, 50))
+	publish := func(i int) {
+		t.Helper()
+		if _, err := s.Publish(t.Context(), PublishOptions{Dir: dir, Keep: 1, Copy: copyBy("copy"), Now: t0.Add(time.Duration(i) * time.Second)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish(0)
+	early, err := OpenReadOnly(t.Context(), filepath.Join(dir, LatestSnapshot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		for ctx.Err() == nil {
+			if _, err := os.Readlink(filepath.Join(dir, LatestSnapshot)); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for i := range 3 {
+		mustCommit(t, s, result(t0.Add(time.Duration(i+1)*time.Hour), 50))
+		publish(i + 1)
+	}
+	stop()
+	looking.Wait()
+	if _, err := os.Stat(early.Path()); err == nil {
+		t.Fatal("the copy under the reader is still there: nothing was tested")
+	}
+	if n := count(t, early, "SELECT count(*) FROM fact_metric"); n != 50 {
+		t.Errorf("the reader of a removed copy sees %d facts, want its 50", n)
+	}
+	if err := early.Close(); err != nil {
+		t.Error(err)
 	}
 }
