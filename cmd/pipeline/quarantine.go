@@ -149,7 +149,7 @@ func quarantineVerdict(a *app, verb, short string,
 				done = append(done, others...)
 				err = errors.Join(err, failed)
 			}
-			return err
+			return errors.Join(err, publish(cmd.Context(), cfg, s, ""))
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, in words (required)")

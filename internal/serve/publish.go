@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -46,7 +47,7 @@ func (p *publisher) configure(c Publishing) {
 
 // newestCopy reads when the newest copy of a folder was published.
 func newestCopy(dir string) time.Time {
-	m, _ := store.ReadManifest(dir) // none, or not ours: as if there was none
+	m, _ := store.ReadManifest(filepath.Join(dir, store.LatestManifest)) // none, or not ours: as if there was none
 	return m.PublishedAt
 }
 

@@ -38,9 +38,12 @@ type Manifest struct {
 	File string `json:"file"`
 	// Sequence is one more than the greatest of the folder's other snapshots. It says
 	// which is newer, whatever the clock said.
-	Sequence      int64                `json:"sequence"`
-	PublishedAt   time.Time            `json:"published_at"`
-	RunID         string               `json:"run_id,omitempty"`
+	Sequence    int64     `json:"sequence"`
+	PublishedAt time.Time `json:"published_at"`
+	RunID       string    `json:"run_id,omitempty"`
+	// Changes counts the tries of tasks and the verdicts up to the snapshot: the
+	// warehouse has changed since if it counts another number.
+	Changes       int64                `json:"changes"`
 	SchemaVersion int64                `json:"schema_version"`
 	DuckDBVersion string               `json:"duckdb_version"`
 	Bytes         int64                `json:"bytes"`
@@ -210,6 +213,9 @@ func (s *Store) verifyCopy(ctx context.Context, path string, want map[string]int
 		if err := c.DB().QueryRowContext(ctx, `SELECT bit_xor(hash(x))::VARCHAR FROM `+t+` AS x`).Scan(&sum); err != nil {
 			return fmt.Errorf("read table %s: %w", t, err)
 		}
+	}
+	if m.Changes, err = c.changes(ctx); err != nil {
+		return err
 	}
 	if m.SchemaVersion, err = c.SchemaVersion(ctx); err != nil {
 		return err

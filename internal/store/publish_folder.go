@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,15 +11,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
-// ReadManifest reads the manifest of the newest snapshot in a folder. The error is
-// fs.ErrNotExist if there is none.
-func ReadManifest(dir string) (Manifest, error) {
-	return readManifest(filepath.Join(dir, LatestManifest))
-}
-
-func readManifest(path string) (m Manifest, err error) {
+// ReadManifest reads the manifest of a snapshot: LatestManifest in the folder, or
+// the one beside a snapshot. The error is fs.ErrNotExist if there is none.
+func ReadManifest(path string) (m Manifest, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return m, fmt.Errorf("read the manifest of a snapshot: %w", err)
@@ -27,6 +25,30 @@ func readManifest(path string) (m Manifest, err error) {
 		return m, fmt.Errorf("read the manifest of a snapshot: %s: %w", path, err)
 	}
 	return m, nil
+}
+
+// PublishDue reports whether the warehouse has changed since the newest snapshot in
+// the folder was made, and that one is old enough for another. One that is dated
+// after now, by a clock since set back, does not hold it up.
+func (s *Store) PublishDue(ctx context.Context, dir string, every time.Duration) (bool, error) {
+	m, _ := ReadManifest(filepath.Join(dir, LatestManifest)) // none, or not ours: everything is a change
+	if age := s.opts.Now().Sub(m.PublishedAt); age >= 0 && age < every {
+		return false, nil
+	}
+	n, err := s.changes(ctx)
+	return n != m.Changes, err
+}
+
+// changes counts what has come to an end in the warehouse: tries of tasks, and
+// verdicts about what is in quarantine. Looking for due work and finding none is no
+// change.
+func (s *Store) changes(ctx context.Context) (n int64, err error) {
+	err = s.DB().QueryRowContext(ctx, `SELECT (SELECT coalesce(sum(tasks), 0) FROM ingest_run)::BIGINT
+		+ (SELECT count(*) FROM quarantine WHERE state <> 'held')`).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count the changes of the warehouse: %w", err)
+	}
+	return n, nil
 }
 
 // snapshotPrefix begins the names of this warehouse's snapshots.
@@ -67,7 +89,7 @@ func (s *Store) snapshots(dir string) ([]snapshot, error) {
 	}
 	list := make([]snapshot, len(files))
 	for i, f := range files {
-		m, _ := readManifest(f + ".json") // without one it is older than all that have one
+		m, _ := ReadManifest(f + ".json") // without one it is older than all that have one
 		list[i] = snapshot{f, m.Sequence}
 	}
 	slices.SortFunc(list, func(a, b snapshot) int {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
 func init() {
@@ -182,7 +185,7 @@ func TestAClockSetBackDoesNotCostTheNewestSnapshot(t *testing.T) {
 	for i := range 4 {
 		m := publish(t0.Add(-time.Duration(i) * time.Hour))
 		kept = append(kept, filepath.Join(dir, m.File))
-		if got, err := ReadManifest(dir); err != nil || got.File != m.File {
+		if got, err := ReadManifest(filepath.Join(dir, LatestManifest)); err != nil || got.File != m.File {
 			t.Errorf("the newest manifest is of %s, want %s (%v)", got.File, m.File, err)
 		}
 		r, err := OpenReadOnly(t.Context(), filepath.Join(dir, LatestSnapshot))
@@ -249,4 +252,61 @@ func TestReadersNeverMissASnapshot(t *testing.T) {
 	if err := early.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestACopyIsDueAfterAChangeAndNotTooSoon(t *testing.T) {
+	t.Parallel()
+	now := t0
+	s := open(t, filepath.Join(t.TempDir(), "w.duckdb"), Options{Now: func() time.Time { return now }})
+	dir := t.TempDir()
+	due := func(want bool, when string) {
+		t.Helper()
+		if got, err := s.PublishDue(t.Context(), dir, time.Hour); err != nil || got != want {
+			t.Errorf("%s: due is %t, want %t (%v)", when, got, want, err)
+		}
+	}
+	publish := func() {
+		t.Helper()
+		if _, err := s.Publish(t.Context(), PublishOptions{Dir: dir, Copy: copyBy("copy")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func() string {
+		t.Helper()
+		id, err := s.StartRun(t.Context(), "run", "1", now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	fail := func() {
+		t.Helper()
+		key := TaskKey{Job: "state", Plugin: "test", Chain: "ethereum", Tick: t0}
+		if err := s.FailTask(t.Context(), key, run(), StateFailed, sdk.KindTransient, "no answer", now, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	due(false, "an empty warehouse")
+	fail()
+	due(true, "a first change, and no copy")
+	publish()
+	fail()
+	due(false, "a change right after a copy")
+	now = now.Add(time.Hour)
+	due(true, "the same an hour later, without another")
+	publish()
+	now = now.Add(time.Hour)
+	run()
+	due(false, "a run that found nothing to do")
+	mustCommit(t, s, refused(sdk.Observation{Token: "a", Metric: sdk.Price, Value: big.NewInt(1)}))
+	if err := s.Dismiss(t.Context(), Verdict{ID: heldID(t, s, sdk.Price), Reason: "a typo", At: now}); err != nil {
+		t.Fatal(err)
+	}
+	due(true, "a verdict")
+	publish()
+	now = now.Add(time.Hour)
+	due(false, "nothing since the verdict")
+	now = now.Add(-10 * time.Hour)
+	fail()
+	due(true, "a change after the clock was set back")
 }
