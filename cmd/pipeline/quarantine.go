@@ -165,7 +165,7 @@ func (a *app) quarantined(ctx context.Context, text string, args ...any) (_ *que
 	if err != nil {
 		return nil, err
 	}
-	db, err := openReader(ctx, cfg)
+	db, err := a.openReader(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func (a *app) runNamed(ctx context.Context, cfg *config.Config, name string, met
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	db, err := openReader(ctx, cfg)
+	db, err := a.openReader(ctx, cfg)
 	if err != nil {
 		return err
 	}
