@@ -14,16 +14,24 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
 )
 
-// afterRun publishes the warehouse and tells the receivers of alerts. The daemon
-// does both by itself, in its own time.
-func (e *engine) afterRun(ctx context.Context, sum ingest.Summary) error {
-	return errors.Join(publish(ctx, e.cfg, e.store, sum.RunID), e.alert(ctx))
+// afterRun publishes the warehouse and tells the receivers of alerts.
+func (a *app) afterRun(ctx context.Context, e *engine, sum ingest.Summary) error {
+	err := a.publish(ctx, e.cfg, e.store, sum.RunID)
+	if a.inside == nil {
+		err = errors.Join(err, e.alert(ctx))
+	}
+	return err
 }
 
 // publish makes a copy for readers if the warehouse has changed since the newest one
 // and that is publish.every old. What changes sooner is in the copy that the next
-// verb that writes makes, a run that finds nothing due included.
-func publish(ctx context.Context, cfg *config.Config, s *store.Store, runID string) error {
+// verb that writes makes, a run that finds nothing due included. The daemon publishes by
+// itself, in its own time, and tells alerts then.
+func (a *app) publish(ctx context.Context, cfg *config.Config, s *store.Store, runID string) error {
+	if a.inside != nil {
+		a.inside.changed(runID)
+		return nil
+	}
 	if cfg.Publish.Dir == "" {
 		return nil
 	}

@@ -37,14 +37,13 @@ func (s *site) newest() store.Manifest {
 	return m
 }
 
-// refuse puts rows into the site's quarantine, as a check does.
-func (s *site) refuse(n int) {
-	s.t.Helper()
-	db, err := store.Open(s.t.Context(), s.database(), store.Options{})
+// refuse puts n rows into a warehouse's quarantine, as a check does.
+func refuse(t *testing.T, database string, n int) {
+	t.Helper()
+	db, err := store.Open(t.Context(), database, store.Options{})
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
-	defer closeInto(&err, db)
 	tick := time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC)
 	res := store.TaskResult{KnownAt: tick, PluginVersion: "1", PluginSHA256: "ab",
 		Task: store.Task{TaskKey: store.TaskKey{Job: "old", Plugin: "a", Chain: "ethereum", Tick: tick}, State: store.StateQuarantined, RunID: "r"}}
@@ -54,8 +53,11 @@ func (s *site) refuse(n int) {
 		}})
 		res.Rejects = append(res.Rejects, transforms.Reject{Obs: i, Token: "tst", Metric: sdk.ExchangeRateMetric, Check: "bounds", Reason: "a rate of hundreds"})
 	}
-	if _, err := db.Commit(s.t.Context(), res); err != nil {
-		s.t.Fatal(err)
+	if _, err = db.Commit(t.Context(), res); err != nil {
+		t.Error(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -70,7 +72,7 @@ func TestOneShotVerbsPublishWhatTheyChange(t *testing.T) {
 			t.Fatalf("%v: exit code %d\n%s", args, end.code, end.stderr)
 		}
 	}
-	s.refuse(3)
+	refuse(t, s.database(), 3)
 	s.publishing("24h")
 	ok("run")
 	first := s.newest()

@@ -33,7 +33,8 @@ func newBackfill(a *app) *cobra.Command {
 		Short: "Read the past: every tick of a range the warehouse does not have",
 		Long: `backfill lists the ticks of a range, leaves out those the ledger has, shows the
 plan with its cost in HTTP requests, and reads the rest at their own blocks, many
-blocks in one request. Ctrl-C stops it; the same command goes on where it was.
+blocks in one request. Ctrl-C stops it; the same command goes on where it was. While
+the daemon holds the warehouse, it does the backfill beside its jobs.
 
 Coverage is kept by job: a plugin's ticks belong to --job, or to the first job of
 the configuration that takes the plugin. With --token the coverage is kept apart
@@ -119,7 +120,7 @@ func (a *app) backfill(ctx context.Context, f backfillFlags) (err error) {
 		}
 		return err
 	}
-	return errors.Join(a.printBackfill(plan, sum), e.afterRun(ctx, sum))
+	return errors.Join(a.printBackfill(plan, sum), a.afterRun(ctx, e, sum))
 }
 
 // rng reads the flags that say which part of the past is meant.

@@ -11,6 +11,7 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/internal/host"
 	"github.com/lst-pipeline/lst-pipeline/internal/ingest"
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
@@ -50,11 +51,12 @@ func (a *app) planOnly(ctx context.Context, cfg *config.Config, f backfillFlags,
 	if plugins, err = f.choose(ingest.Expect(plugins, cfg.Plugins.Dir, f.plugins)); err != nil {
 		return withCode(exitUsage, err)
 	}
-	db, err := a.openReader(ctx, cfg)
-	switch {
-	case err == nil:
+	var db *store.Store
+	if a.inside != nil {
+		db = a.inside.engine.store
+	} else if db, err = a.openReader(ctx, cfg); err == nil {
 		defer closeInto(&err, db)
-	case !errors.Is(err, errNoWarehouse):
+	} else if !errors.Is(err, errNoWarehouse) {
 		return err
 	}
 	plan, err := planBackfill(ctx, cfg, &ingest.Runner{Store: db, Log: log, Settle: settle(cfg)}, rng, jobs, plugins)
