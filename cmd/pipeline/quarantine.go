@@ -26,7 +26,8 @@ answer uses it. Both wait here with the reason until a person decides.
 
 release makes the observation count. Later rows that were held because they agree
 with it are released as well, and what comes next is compared with it. dismiss
-leaves it out. Verdict and reason stay for ever, also when the block is read again.`,
+leaves it out. Verdict and reason stay for ever, also when the block is read again.
+Both work while the daemon holds the warehouse.`,
 	}
 	cmd.AddCommand(quarantineList(a), quarantineShow(a),
 		quarantineVerdict(a, "release", "Let observations count, with your reason",
@@ -132,11 +133,15 @@ func quarantineVerdict(a *app, verb, short string,
 			if err != nil {
 				return err
 			}
-			s, err := store.Open(cmd.Context(), cfg.Database, store.Options{Command: "pipeline quarantine"})
-			if err != nil {
-				return err
+			var s *store.Store
+			if a.inside != nil {
+				s = a.inside.engine.store
+			} else {
+				if s, err = store.Open(cmd.Context(), cfg.Database, store.Options{Command: "pipeline quarantine"}); err != nil {
+					return err
+				}
+				defer closeInto(&err, s)
 			}
-			defer closeInto(&err, s)
 			var done []int64
 			for _, id := range ids { // each by itself: one that cannot be decided does not hinder the others
 				if slices.Contains(done, id) {
@@ -149,7 +154,7 @@ func quarantineVerdict(a *app, verb, short string,
 				done = append(done, others...)
 				err = errors.Join(err, failed)
 			}
-			return err
+			return errors.Join(err, a.publish(cmd.Context(), cfg, s, ""))
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, in words (required)")
@@ -165,7 +170,7 @@ func (a *app) quarantined(ctx context.Context, text string, args ...any) (_ *que
 	if err != nil {
 		return nil, err
 	}
-	db, err := openReader(ctx, cfg)
+	db, err := a.openReader(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

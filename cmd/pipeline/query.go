@@ -109,7 +109,7 @@ func (a *app) answer(ctx context.Context, cfg *config.Config, q question) (err e
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	db, err := openReader(ctx, cfg)
+	db, err := a.openReader(ctx, cfg)
 	if err != nil {
 		return err
 	}

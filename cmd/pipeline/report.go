@@ -42,7 +42,7 @@ job or a token it reads is stale.`,
 			if err != nil {
 				return withCode(exitUsage, err)
 			}
-			db, err := openReader(cmd.Context(), cfg)
+			db, err := a.openReader(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}

@@ -23,6 +23,8 @@ type app struct {
 	configPath     string
 	output         string // -o of the verbs that print rows
 	quiet          bool
+	// inside is the daemon in whose process the verb is done; nil in a process of its own.
+	inside *resident
 }
 
 // outputs are the formats of the verbs that print rows.
@@ -62,6 +64,9 @@ func (a *app) render(r *query.Result) error {
 
 // load reads the configuration; every mistake in it is one error.
 func (a *app) load() (*config.Config, error) {
+	if a.inside != nil {
+		return a.inside.engine.cfg, nil
+	}
 	cfg, err := config.Load(a.configPath)
 	if err != nil {
 		return nil, withCode(exitUsage, err)

@@ -41,7 +41,7 @@ when there is none. Exit code 3 says that a required line is stale.`,
 			if err != nil {
 				return err
 			}
-			db, err := openReader(cmd.Context(), cfg)
+			db, err := a.openReader(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}

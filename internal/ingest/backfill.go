@@ -87,8 +87,9 @@ func Narrowed(job string, tokens []sdk.TokenID) string {
 	return job + ":" + strings.Join(slices.Compact(names), "+")
 }
 
-// PlanBackfill compares a range with the ledger and writes nothing. Every plugin
-// belongs to the first of the jobs that takes it. chains lists the configured ones.
+// PlanBackfill compares a range with the ledger and writes nothing; without a Store it
+// plans for a warehouse that is empty. Every plugin belongs to the first of the jobs
+// that takes it. chains lists the configured ones.
 func (r *Runner) PlanBackfill(ctx context.Context, rng Range, jobs []Job, plugins []*Plugin, chains []sdk.ChainID) (Backfill, error) {
 	now := r.now()
 	if rng.To.After(now) {
@@ -176,14 +177,16 @@ func (r *Runner) stretch(ctx context.Context, rng Range, job Job, p *Plugin, nee
 		s.Job = Narrowed(job.Name, rng.Tokens)
 	}
 	known := map[time.Time]store.Task{}
-	tasks, err := r.Store.Tasks(ctx, store.TaskFilter{
-		Job: s.Job, Plugin: s.Plugin, Chain: s.Chain, From: ticks[0], To: ticks[len(ticks)-1],
-	})
-	if err != nil {
-		return s, err
-	}
-	for _, t := range tasks {
-		known[t.Tick.UTC()] = t
+	if r.Store != nil {
+		tasks, err := r.Store.Tasks(ctx, store.TaskFilter{
+			Job: s.Job, Plugin: s.Plugin, Chain: s.Chain, From: ticks[0], To: ticks[len(ticks)-1],
+		})
+		if err != nil {
+			return s, err
+		}
+		for _, t := range tasks {
+			known[t.Tick.UTC()] = t
+		}
 	}
 	current := job.current(now)
 	for _, tick := range ticks {
@@ -230,11 +233,15 @@ func (r *Runner) estimateAnchors(ctx context.Context, rng Range, plan *Backfill)
 	for chain, ticks := range byChain {
 		slices.SortFunc(ticks, time.Time.Compare)
 		ticks = slices.CompactFunc(ticks, time.Time.Equal)
-		known, err := r.Store.FinalAnchors(ctx, chain, ticks)
-		if err != nil {
-			return err
+		missing := len(ticks)
+		if r.Store != nil {
+			known, err := r.Store.FinalAnchors(ctx, chain, ticks)
+			if err != nil {
+				return err
+			}
+			missing -= len(known)
 		}
-		if missing := len(ticks) - len(known); missing > 0 {
+		if missing > 0 {
 			batch := cmpOr(rng.MaxBatch[chain], 100)
 			plan.Anchors[chain] = 1 + (missing+49)/50*3*((100+batch-1)/batch)
 		}

@@ -220,7 +220,14 @@ func (d *Daemon) pass(ctx context.Context, job Job) {
 		return
 	}
 	log.Info("run ended", "run", sum.RunID, "tasks", len(sum.Outcomes), "rows", stored, "ok", err == nil && sum.OK(), "took", time.Since(began).Round(time.Millisecond).String())
-	d.copied.changed(sum.RunID)
+	d.Changed(sum.RunID)
+}
+
+// Changed says that a run has changed the warehouse, one of a job or one that
+// somebody else did in this process: it is published, and alerts are checked. runID
+// may be empty.
+func (d *Daemon) Changed(runID string) {
+	d.copied.changed(runID)
 	select {
 	case d.told <- struct{}{}:
 	default: // one is wanted already
