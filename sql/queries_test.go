@@ -2,6 +2,7 @@ package sql_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,39 @@ func TestEveryExportSaysItsMomentAndTheVersionOfItsDefinitions(t *testing.T) {
 		if h := n.Heading(bound); !strings.HasPrefix(h, n.Name+"  as of ") {
 			t.Errorf("query %s: the heading is %q", n.Name, h)
 		}
+	}
+}
+
+// What was never read is no row of unknowns: freshness alone says that it is missing.
+func TestATokenThatWasNeverReadHasARowOnlyInFreshness(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	exec(t, s, tokens) // of which a is read, and b and the chain's own rate never
+	var facts []fact
+	for day := range 60 {
+		at := start.AddDate(0, 0, day-60)
+		facts = append(facts, fact{metric: "exchange_rate", token: "a", ts: at, value: 1 + float64(day)*1e-4}, fact{metric: "lst_supply", token: "a", ts: at, value: 1000})
+	}
+	insertFacts(t, s, facts)
+	listed := map[string][]string{} // the queries that have a row of a token
+	for _, n := range queries(t) {
+		res, err := query.Run(context.Background(), s, n, nil, query.Defaults{AsOf: start})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, symbol := range []string{"A", "B", "BENCH"} {
+			if slices.ContainsFunc(res.Rows, func(row []any) bool { return slices.Contains(row, any(symbol)) }) {
+				listed[symbol] = append(listed[symbol], n.Name)
+			}
+		}
+	}
+	for _, symbol := range []string{"B", "BENCH"} {
+		if diff := cmp.Diff([]string{"freshness"}, listed[symbol]); diff != "" {
+			t.Errorf("rows of %s, which was never read (-want +got):\n%s", symbol, diff)
+		}
+	}
+	if len(listed["A"]) < 12 {
+		t.Errorf("only %v have a row of the token that was read", listed["A"])
 	}
 }
 
