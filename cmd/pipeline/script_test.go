@@ -50,6 +50,7 @@ func TestStories(t *testing.T) {
 			"poke":    poke,
 			"cut":     cut,
 			"migrate": migrate,
+			"slash":   slash,
 		},
 	})
 }
@@ -96,6 +97,18 @@ func await(ts *testscript.TestScript, _ bool, _ []string) {
 	case <-time.After(time.Minute):
 		ts.Fatalf("no request came within a minute")
 	}
+}
+
+// slash takes a part of Rocket Pool's ether from a day on: slash DATE BPS.
+func slash(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: slash DATE BPS")
+	}
+	day, err := time.Parse(time.DateOnly, args[0])
+	ts.Check(err)
+	bps, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Value("net").(*chaintest.Net).Ethereum.SlashRocketPool(day, bps)
 }
 
 // poke overwrites bytes of a file: poke FILE OFFSET HEX.

@@ -160,7 +160,8 @@ func (b batch) metrics() factTable {
 		value:   []string{"value", "value_exact", "quality"},
 		was:     exactText("c.value_exact", "c.value"),
 		settles: "(c.finality = 'provisional' AND s.finality = 'finalized')",
-		ruled: "(c.transform IN ('" + ReleaseTransform + "', '" + DismissTransform + "') AND c.quality <> 'retracted' AND s.quality <> 'retracted'" +
+		ruled: "((c.transform IN ('" + ReleaseTransform + "', '" + DismissTransform + "')" +
+			" OR s.basis = 'derived' AND regexp_matches(c.reason, '^(released|dismissed): ')) AND c.quality <> 'retracted' AND s.quality <> 'retracted'" +
 			" AND s.value IS NOT DISTINCT FROM c.value AND s.value_exact IS NOT DISTINCT FROM c.value_exact)",
 		n: len(facts), collapsed: dropped, conflicts: conflicts,
 	}

@@ -149,8 +149,9 @@ func releaseRow(ctx context.Context, conn *sql.Conn, v Verdict, run string) (o h
 	return o, facts, err
 }
 
-// rule writes the verdict into the suspect facts that were kept beside a row: those
-// of its observation, and, where no other suspect went into them, those derived.
+// rule writes the verdict into the suspect facts that were kept beside a row: that
+// of its observation, and, where no other suspect went into them, those derived,
+// which keep their formula.
 func rule(ctx context.Context, conn *sql.Conn, v Verdict, run, mark string, quality sdk.Quality, transform string) (int64, error) {
 	_, err := conn.ExecContext(ctx, `
 		CREATE OR REPLACE TEMP TABLE stage_new AS
@@ -164,7 +165,7 @@ func rule(ctx context.Context, conn *sql.Conn, v Verdict, run, mark string, qual
 			SELECT f.*, q.held FROM fact_metric f JOIN q USING (ts, token_id)
 			QUALIFY row_number() OVER (PARTITION BY f.metric_id, f.token_id, f.ts, f.basis ORDER BY f.known_at DESC) = 1)
 		SELECT * EXCLUDE (held) REPLACE (
-			?::VARCHAR AS quality, ?::VARCHAR AS reason, ?::VARCHAR AS transform, ?::VARCHAR AS run_id,
+			?::VARCHAR AS quality, ?::VARCHAR AS reason, CASE WHEN basis = 'derived' THEN transform ELSE ? END AS transform, ?::VARCHAR AS run_id,
 			greatest(?::TIMESTAMP, known_at + INTERVAL 1 MICROSECOND) AS known_at)
 		FROM moment m
 		WHERE quality = 'suspect' AND list_has_any(obs_ids, held) AND (basis <> 'derived' OR NOT EXISTS (

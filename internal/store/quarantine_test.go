@@ -214,13 +214,15 @@ func TestAVerdictStandsWhenTheBlockIsReadAgain(t *testing.T) {
 	want := []string{
 		"1 | exchange_rate | 0.9 | 0.001 | ok | released: slashed",
 		"2 | exchange_rate | 2 | 0.001 | suspect | dismissed: a broken node",
+		"1 | tvl_native | 0.9 | 0.001 | ok | released: slashed",
+		"2 | tvl_native | 2 | 0.001 | suspect | dismissed: a broken node",
 	}
 	again := reading(1, "0.9", "fell from something else")
 	for _, res := range []TaskResult{again, reading(2, "2", "")} { // final now, and judged by another past
 		res.KnownAt = at.Add(time.Hour)
 		mustCommit(t, s, res)
 	}
-	if d := cmp.Diff(want, rows(t, s, standing)[:2]); d != "" {
+	if d := cmp.Diff(want, rows(t, s, standing)); d != "" {
 		t.Error(d)
 	}
 	if d := cmp.Diff([]string{"finalized", "finalized"}, rows(t, s, `SELECT finality FROM metric_now WHERE metric_id = 'exchange_rate'`)); d != "" {
