@@ -58,7 +58,7 @@ test-race: build tools ## Run every test with the race detector
 	$(GO) test -race -timeout 20m ./...
 
 test-kills: build tools ## Kill daemon, plugins and nodes 500 times each way, open 1000 copies (an hour)
-	$(call step,500 kills of each test that kills, and 1000 openings of copies)
+	$(call step,500 kills of each test that kills and 1000 openings of copies)
 	LST_KILLS=500 LST_OPENS=1000 $(GO) test -v -timeout 3h -run 'Kill|Npm' ./cmd/pipeline ./internal/ingest ./internal/serve
 
 lint: tools ## Check format, vet, layers, comments and the protobuf contract
