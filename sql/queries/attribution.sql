@@ -19,7 +19,7 @@
 -- param: to | now | last moment, UTC
 -- param: known_at | latest | use only what was known by then
 -- caveat: Measured every 24 hours from the first moment on; a day without supply, rate and price joins the next one.
--- caveat: Fee shares are split off deposits only where the protocol reports them.
+-- caveat: Fee shares are split off deposits only where the protocol reports them; where none were read they are unknown and among the deposits.
 -- methodology: 1
 SELECT a.underlying, t.symbol AS token, from_d AS from_day, to_d AS to_day, usd_to_d AS usd_to_day, round(change_usd, 2) AS change_usd,
        round(deposits_usd, 2) AS deposits_usd, round(fee_shares_usd, 2) AS fee_shares_usd, round(rewards_usd, 2) AS rewards_usd,

@@ -52,10 +52,11 @@ CREATE OR REPLACE MACRO apr(win_days, as_of, kt := 'infinity') AS TABLE
 CREATE OR REPLACE MACRO apr_known(win_days, as_of, kt) AS TABLE
     SELECT * EXCLUDE (window_days) FROM apr_windows([win_days], as_of, kt := kt);
 
--- One window through time, at 00:00 UTC of each day. A frozen token shows NULL.
+-- One window through time, at 00:00 UTC of each day. A frozen token shows NULL, and
+-- so does a window of too few updates.
 CREATE OR REPLACE MACRO apr_series(win_days, d0, d1, kt := 'infinity') AS TABLE
     WITH st AS MATERIALIZED (
-        SELECT * FROM rate_step_between(d0::TIMESTAMP - to_seconds(win_days::DOUBLE * 86400), d1, kt)),
+        SELECT *, row_number() OVER (PARTITION BY token_id ORDER BY ts) AS n FROM rate_step_between(d0::TIMESTAMP - to_seconds(win_days::DOUBLE * 86400), d1, kt)),
     cal AS (
         SELECT token_id, stale_after_s, expected_update_s, d,
                d - to_seconds((win_days::DOUBLE * 86400)::DOUBLE) AS t0
@@ -63,13 +64,13 @@ CREATE OR REPLACE MACRO apr_series(win_days, d0, d1, kt := 'infinity') AS TABLE
                      unnest(generate_series(d0::TIMESTAMP, d1::TIMESTAMP, INTERVAL 1 DAY)) AS d
               FROM token WHERE accrual <> 'bridged')),
     g AS (
-        SELECT c.*, e.rate / s.rate AS growth, seconds_between(s.ts, e.ts) AS secs,
+        SELECT c.*, e.rate / s.rate AS growth, seconds_between(s.ts, e.ts) AS secs, e.n - s.n AS updates,
                seconds_between(e.ts, c.d) > c.stale_after_s AS frozen
         FROM cal c
         ASOF JOIN st e ON c.token_id = e.token_id AND c.d >= e.ts
         ASOF JOIN st s ON c.token_id = s.token_id AND c.t0 >= s.ts)
     SELECT token_id, d,
-           CASE WHEN NOT frozen THEN annualise(growth, secs, 'apr') END AS apr_net,
+           CASE WHEN NOT frozen AND long_enough(updates, secs, expected_update_s) THEN annualise(growth, secs, 'apr') END AS apr_net,
            secs / 86400 AS days_used,
            covers(secs, win_days::DOUBLE * 86400, expected_update_s) AS covers_window
     FROM g;
