@@ -76,6 +76,7 @@ func checkMarks(t *testing.T, v *visit, d *Data) {
 		"#premium .cell.mark":                            count("premium-history", "token", "avg_bps"),
 		"#premium .episode.mark":                         count("depeg", "token"),
 		"#exit .point.mark":                              count("exit", "token", "all_in_bps"),
+		"#fees .idle.mark":                               count("take-rate", "token", "idle_pct"),
 		"#flows .unit-native .leg.mark":                  flows,
 		"#concentration .area.mark, #concentration .hhi": shares,
 		"#concentration .end.mark":                       count("operators", "protocol", "top1_pct"),

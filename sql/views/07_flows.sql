@@ -70,7 +70,7 @@ CREATE OR REPLACE MACRO attribution_daily(d0, d1, unit, kt := 'infinity') AS TAB
     g AS (
         SELECT l.*, CASE WHEN l.token_id IN (SELECT token_id FROM minted) THEN coalesce(fee.fee_shares, 0) END AS fee_shares
         FROM l LEFT JOIN fee ON fee.token_id = l.token_id AND fee.d = l.d WHERE l.prev_d IS NOT NULL)
-    SELECT token_id, underlying, prev_d, d, supply * rate * price - s0 * r0 * p0 AS change,
+    SELECT token_id, underlying, prev_d, d, s0 * r0 * p0 AS level_before, supply * rate * price AS level, level - level_before AS change,
            leg_deposits(s0, supply, coalesce(fee_shares, 0), rate, price) AS deposits,
            leg_fees(fee_shares, rate, price) AS fees,
            leg_rewards(s0, r0, rate, price) AS rewards,
@@ -78,11 +78,15 @@ CREATE OR REPLACE MACRO attribution_daily(d0, d1, unit, kt := 'infinity') AS TAB
     FROM g;
 
 -- The same over the whole time. residual shows what the rounding of doubles leaves.
+-- Supply only tells deposits minus withdrawals, so each day counts as one or the other:
+--   net_in, net_out   sum of the days that grew, and of those that shrank
 CREATE OR REPLACE MACRO attribution_in(d0, d1, unit, kt := 'infinity') AS TABLE
     SELECT token_id, underlying, min(prev_d) AS from_d, max(d) AS to_d, count(*) AS ndays,
            sum(change) AS change, sum(deposits) AS deposits, sum(fees) AS fees, sum(rewards) AS rewards,
            sum(price_effect) AS price_effect,
-           sum(change) - sum(deposits) - coalesce(sum(fees), 0) - sum(rewards) - sum(price_effect) AS residual
+           sum(change) - sum(deposits) - coalesce(sum(fees), 0) - sum(rewards) - sum(price_effect) AS residual,
+           arg_min(level_before, d) AS level_from, arg_max(level, d) AS level_to,
+           sum(greatest(deposits, 0)) AS net_in, sum(least(deposits, 0)) AS net_out
     FROM attribution_daily(d0, d1, unit, kt := kt) GROUP BY 1, 2;
 
 CREATE OR REPLACE MACRO attribution(d0, d1, kt := 'infinity') AS TABLE
@@ -90,6 +94,8 @@ CREATE OR REPLACE MACRO attribution(d0, d1, kt := 'infinity') AS TABLE
            u.change AS change_usd, u.deposits AS deposits_usd, u.fees AS fee_shares_usd, u.rewards AS rewards_usd,
            u.price_effect AS price_usd, u.residual AS residual_usd,
            n.change AS change_native, n.deposits AS deposits_native, n.fees AS fee_shares_native, n.rewards AS rewards_native,
-           n.residual AS residual_native
+           n.residual AS residual_native,
+           u.level_from AS start_usd, u.net_in AS net_in_usd, u.net_out AS net_out_usd, u.level_to AS end_usd,
+           n.level_from AS start_native, n.net_in AS net_in_native, n.net_out AS net_out_native, n.level_to AS end_native
     FROM attribution_in(d0, d1, 'native', kt := kt) n
     LEFT JOIN attribution_in(d0, d1, 'usd', kt := kt) u USING (token_id);
