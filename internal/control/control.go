@@ -25,8 +25,8 @@ func Path(db string) string { return db + ".sock" }
 // dead daemon left is replaced. Closing the listener leaves the file; see Remove.
 func Listen(db string) (net.Listener, error) {
 	// It gets its name when its mode is right: nobody else can open it even for a moment.
-	private, err := os.MkdirTemp(filepath.Dir(db), ".s")
-	if err != nil {
+	private := Path(db) + ".new"
+	if err := errors.Join(os.RemoveAll(private), os.Mkdir(private, 0o700)); err != nil {
 		return nil, fmt.Errorf("make the socket %s: %w", Path(db), err)
 	}
 	defer os.RemoveAll(private)
