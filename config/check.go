@@ -61,6 +61,9 @@ func (c *checker) chains(chains []any) []string {
 		if _, set := chain["settle"]; set && text(chain["kind"]) == Solana {
 			c.refuse(child(path, "settle"), "belongs to chains whose past can be read; Solana answers only for now")
 		}
+		if _, set := chain["recordings"]; set && text(chain["kind"]) != Solana {
+			c.refuse(child(path, "recordings"), "belongs to chains of kind solana; the past of one of kind %s is read from the chain itself", text(chain["kind"]))
+		}
 		endpoints := list(chain["endpoints"])
 		if fmt.Sprint(chain["verify"]) == "2" {
 			switch kind := text(chain["kind"]); {

@@ -40,7 +40,8 @@ Coverage is kept by job: a plugin's ticks belong to --job, or to the first job o
 the configuration that takes the plugin. With --token the coverage is kept apart
 (job state, token T: state:T), since such a tick is not the job's whole tick.
 
-Ticks of chains whose past cannot be read (Solana) are written down as
+Ticks of chains whose past cannot be read (Solana) are read from recordings, those of
+the chain's key recordings or of --replay; what is not recorded is written down as
 unrecoverable. --refetch reads also what is there: what differs becomes a new
 version beside the old one.`,
 		Example: `  pipeline backfill --from 2024-01-01 --to 2024-12-31 --every 1d --dry-run

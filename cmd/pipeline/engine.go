@@ -80,6 +80,10 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 		}
 		e.own = append(e.own, e.gateway)
 	}
+	recordings, err := e.recordings(opt.replay)
+	if err != nil {
+		return nil, withCode(exitUsage, err)
+	}
 	if e.host == nil {
 		e.host = host.New(host.Options{Logger: e.log, MaxRSS: cfg.Plugins.MaxRSSBytes()})
 		e.own = append(e.own, e.host)
@@ -89,7 +93,7 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 	}
 	e.runner = &ingest.Runner{
 		Store: e.store, Host: e.host, Gateway: e.gateway, Log: e.log,
-		Version: buildVersion(), Recording: opt.record != "", Settle: settle(cfg),
+		Version: buildVersion(), Recording: opt.record != "", Settle: settle(cfg), Recordings: recordings,
 	}
 	if !a.quiet {
 		e.runner.Report = a.reportOutcome
@@ -105,6 +109,27 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 		return nil, err
 	}
 	return e, e.runner.Prepare(ctx, e.plugins)
+}
+
+// recordings are what past ticks of chains that answer only for now are read from: the
+// folder that answers for everything, if there is one, or those of the configuration.
+func (e *engine) recordings(replay string) (map[sdk.ChainID]ingest.Recordings, error) {
+	all := map[sdk.ChainID]ingest.Recordings{}
+	for i, c := range gatewayChains(e.cfg) {
+		dir := e.cfg.Chains[i].Recordings
+		switch {
+		case replay != "":
+			all[c.ID] = e.gateway
+		case dir != "":
+			g, err := gateway.New(gateway.Options{Chains: []gateway.Chain{c}, Replay: dir, Logger: e.log})
+			if err != nil {
+				return nil, fmt.Errorf("chain %s: %w", c.ID, err)
+			}
+			e.own = append(e.own, g)
+			all[c.ID] = g
+		}
+	}
+	return all, nil
 }
 
 // definitions are what the named queries of this program compute.

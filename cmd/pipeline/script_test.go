@@ -21,7 +21,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output in testdata and README.md")
 
 // TestStories runs testdata/script. Each story has both chains to itself, at
-// $ETHEREUM_URL and $SOLANA_URL, and the plugins at $PLUGINS.
+// $ETHEREUM_URL and $SOLANA_URL, and the plugins at $PLUGINS. $YESTERDAY is a day.
 func TestStories(t *testing.T) {
 	t.Parallel()
 	plugins, err := pluginDir()
@@ -38,6 +38,7 @@ func TestStories(t *testing.T) {
 			env.Setenv("ETHEREUM_URL", net.EthereumURL)
 			env.Setenv("SOLANA_URL", net.SolanaURL)
 			env.Setenv("PLUGINS", plugins)
+			env.Setenv("YESTERDAY", time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly))
 			env.Setenv("SECRET", chaintest.Secret)
 			env.Values["net"] = net
 			env.Values["asked"] = make(chan chan struct{}, 1)

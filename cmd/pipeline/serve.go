@@ -152,7 +152,7 @@ func (a *app) generation(ctx context.Context, cfg *config.Config, warehouse *sto
 	}
 	shop := &serve.Shop{
 		Store: e.store, Host: e.host, Gateway: e.gateway, Log: e.log, Version: buildVersion(),
-		Dir: cfg.Plugins.Dir, Required: opt.plugins, Chains: chainIDs(cfg), Settle: settle(cfg),
+		Dir: cfg.Plugins.Dir, Required: opt.plugins, Chains: chainIDs(cfg), Settle: settle(cfg), Recordings: e.runner.Recordings,
 	}
 	shop.Plugins(e.plugins, e.runner.Tokens)
 	gen := &serve.Generation{

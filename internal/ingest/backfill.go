@@ -55,6 +55,7 @@ type Stretch struct {
 	narrowed bool
 	tried    map[time.Time]int
 	again    map[time.Time]bool // due ticks that have their rows
+	recorded map[time.Time]bool // due ticks that are read from recordings
 	closing  []time.Time        // lost ticks the ledger does not call so yet
 }
 
@@ -62,16 +63,20 @@ type Stretch struct {
 func (b Backfill) Work() []Work {
 	var all []Work
 	for _, s := range b.Stretches {
-		var fresh, again []time.Time
-		for _, tick := range s.Due {
-			if s.again[tick] {
-				again = append(again, tick)
-			} else {
-				fresh = append(fresh, tick)
+		for _, again := range []bool{false, true} {
+			var ticks, shelved []time.Time
+			for _, tick := range s.Due {
+				switch {
+				case s.again[tick] != again:
+				case s.recorded[tick]:
+					shelved = append(shelved, tick)
+				default:
+					ticks = append(ticks, tick)
+				}
 			}
+			all = append(all, s.job.work(s.Series, s.need, ticks, s.tried, again)...)
+			all = append(all, s.job.recordedWork(s.Series, s.need, shelved, s.tried, again)...)
 		}
-		all = append(all, s.job.work(s.Series, s.need, fresh, s.tried, false)...)
-		all = append(all, s.job.work(s.Series, s.need, again, s.tried, true)...)
 	}
 	return all
 }
@@ -170,7 +175,7 @@ func (j Job) come(ticks []time.Time, now time.Time) (come []time.Time, early int
 func (r *Runner) stretch(ctx context.Context, rng Range, job Job, p *Plugin, need sdk.ChainNeed, ticks []time.Time, now time.Time) (Stretch, error) {
 	s := Stretch{
 		Series: Series{Job: job.Name, Plugin: p.Binary.Name, Chain: need.Chain}, Asked: len(ticks), job: job, need: need,
-		tried: map[time.Time]int{}, again: map[time.Time]bool{},
+		tried: map[time.Time]int{}, again: map[time.Time]bool{}, recorded: map[time.Time]bool{},
 	}
 	if len(rng.Tokens) > 0 {
 		s.job.Tokens, s.narrowed = rng.Tokens, true
@@ -189,13 +194,16 @@ func (r *Runner) stretch(ctx context.Context, rng Range, job Job, p *Plugin, nee
 		}
 	}
 	current := job.current(now)
+	recorded := r.recorded(s.Series)
 	for _, tick := range ticks {
 		t := known[tick]
 		s.tried[tick] = t.Attempts
 		// A row that is refused as a whole would be refused again: a person decides.
 		covered := t.State == store.StateHave || t.State == store.StateQuarantined
 		s.again[tick] = covered
-		readable := need.ReadsPast || need.Offline || tick.Equal(current)
+		live := need.ReadsPast || need.Offline || tick.Equal(current)
+		s.recorded[tick] = !live && recorded(tick)
+		readable := live || s.recorded[tick]
 		switch {
 		case covered && readable && (rng.Refetch || need.ReadsPast && t.Finality == sdk.Provisional):
 			s.Due = append(s.Due, tick)
@@ -212,11 +220,16 @@ func (r *Runner) stretch(ctx context.Context, rng Range, job Job, p *Plugin, nee
 	}
 	if !need.Offline {
 		batch := cmpOr(rng.MaxBatch[need.Chain], 100)
-		for _, group := range batches(slices.Clone(s.Due), need.MaxAnchors) {
+		for _, group := range batches(s.live(), need.MaxAnchors) {
 			s.Requests += (len(group) + batch - 1) / batch
 		}
 	}
 	return s, nil
+}
+
+// live are the due ticks that endpoints are asked about.
+func (s Stretch) live() []time.Time {
+	return slices.DeleteFunc(slices.Clone(s.Due), func(tick time.Time) bool { return s.recorded[tick] })
 }
 
 // estimateAnchors guesses what finding the blocks will cost: one request for the
@@ -228,7 +241,7 @@ func (r *Runner) estimateAnchors(ctx context.Context, rng Range, plan *Backfill)
 		if s.need.Offline {
 			continue
 		}
-		byChain[s.Chain] = append(byChain[s.Chain], s.Due...)
+		byChain[s.Chain] = append(byChain[s.Chain], s.live()...)
 	}
 	for chain, ticks := range byChain {
 		slices.SortFunc(ticks, time.Time.Compare)

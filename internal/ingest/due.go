@@ -81,10 +81,12 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 	}
 	current := job.current(now)
 	tried := map[time.Time]int{}
-	var ticks []time.Time
+	var ticks, shelved []time.Time // to be read from the chain, and from recordings
 	var lost []Verdict
+	recorded := r.recorded(series)
 	for _, t := range open {
-		if !need.ReadsPast && t.Tick.Before(current) {
+		past := !need.ReadsPast && t.Tick.Before(current)
+		if past && !recorded(t.Tick) {
 			why := missedTick + noPast
 			if t.Error != "" {
 				why += " (last error: " + t.Error + ")"
@@ -99,8 +101,12 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 		if ended && givenUp(job.Attempts, t.Attempts, t.ErrorClass) && !job.Retry {
 			continue
 		}
-		ticks = append(ticks, t.Tick)
 		tried[t.Tick] = t.Attempts
+		if past {
+			shelved = append(shelved, t.Tick)
+		} else {
+			ticks = append(ticks, t.Tick)
+		}
 	}
 	if err := r.close(ctx, series, lost, now); err != nil {
 		return nil, err
@@ -109,8 +115,10 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 	if err != nil {
 		return nil, err
 	}
+	// What waits on a shelf comes last: a tick that can be read only now does not wait.
 	work := job.work(series, need, ticks, tried, false)
-	return append(work, job.work(series, need, again, nil, true)...), nil
+	work = append(work, job.work(series, need, again, nil, true)...)
+	return append(work, job.recordedWork(series, need, shelved, tried, false)...), nil
 }
 
 // begin writes into the ledger what the schedule has come to, so that whatever is
@@ -120,7 +128,7 @@ func (r *Runner) begin(ctx context.Context, series Series, job Job, need sdk.Cha
 	if err != nil || !ok {
 		return err
 	}
-	plan := MakePlan(job.Schedule, Policy{CatchUp: job.CatchUp, Max: job.Max, ReadsPast: need.ReadsPast}, last, now.Add(-job.Delay))
+	plan := MakePlan(job.Schedule, Policy{CatchUp: job.CatchUp, Max: job.Max, ReadsPast: need.ReadsPast, Recorded: r.recorded(series)}, last, now.Add(-job.Delay))
 	if err := r.close(ctx, series, plan.Closed, now); err != nil {
 		return err
 	}

@@ -41,8 +41,10 @@ type Policy struct {
 	// Max is how many missed ticks CatchUpAll reads; 0 means 1000.
 	Max int
 	// ReadsPast is false where a tick can only be read while it is the newest one
-	// (Solana). Older ticks are then lost and the ledger says so.
+	// (Solana). Older ticks are then lost and the ledger says so, but for those that
+	// are Recorded; nil means none.
 	ReadsPast bool
+	Recorded  func(tick time.Time) bool
 }
 
 // missedTick begins the reason of every tick that was closed without being read. Why
@@ -89,7 +91,7 @@ func MakePlan(t Ticker, p Policy, newest, now time.Time) Plan {
 		switch {
 		case age == 0:
 			plan.Due = append(plan.Due, tick)
-		case !p.ReadsPast:
+		case !p.ReadsPast && (p.Recorded == nil || !p.Recorded(tick)):
 			plan.Closed = append(plan.Closed, Verdict{tick, "unrecoverable", sdk.KindUnrecoverable,
 				missedTick + noPast})
 		case p.CatchUp == CatchUpSkip || p.CatchUp == CatchUpLast:

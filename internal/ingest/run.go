@@ -51,6 +51,8 @@ type Work struct {
 	Attempts int
 	// Again says that the ticks have their rows, which a new reading may correct.
 	Again bool
+	// Recorded says that the recordings of the chain answer, not its endpoints.
+	Recorded bool
 	// tried is how many tries of a tick came to an end before.
 	tried map[time.Time]int
 }
@@ -103,7 +105,9 @@ type Runner struct {
 	Store   *store.Store
 	Host    *host.Host
 	Gateway Network
-	Log     *slog.Logger
+	// Recordings, by chain, answer for ticks that the chain itself no longer can.
+	Recordings map[sdk.ChainID]Recordings
+	Log        *slog.Logger
 	// Version is the pipeline's own, recorded with each run.
 	Version string
 	// Parallel is how many plugins run at once; 0 means 4.

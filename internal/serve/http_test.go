@@ -137,6 +137,8 @@ func TestMetricsHaveWhatAnOperatorNeeds(t *testing.T) {
 		`lst_last_success_timestamp_seconds{chain="ethereum",job="state",plugin="lido"} 1.`,
 		`lst_lag_seconds{chain="ethereum",job="state",plugin="lido"} `,
 		`lst_stale{chain="ethereum",job="state",plugin="lido",required="yes"} 0`,
+		`lst_ticks{chain="ethereum",job="state",plugin="lido",state="have"} 1`,
+		`lst_ticks{chain="ethereum",job="state",plugin="lido",state="failed"} 0`,
 		`lst_tasks_total{chain="c",job="state",plugin="p",state="have"} 1`,
 		`lst_rows_total{chain="c",job="state",plugin="p"} 3`,
 		`lst_rejects_total{chain="c",job="state",plugin="p"} 2`,

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/lst-pipeline/lst-pipeline/internal/ingest"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
@@ -104,6 +105,7 @@ var (
 	lastSuccess = desc("lst_last_success_timestamp_seconds", "When the newest complete tick was stored.", seriesLabels...)
 	newestTick  = desc("lst_newest_tick_timestamp_seconds", "The newest complete tick.", seriesLabels...)
 	lag         = desc("lst_lag_seconds", "Time since the newest complete tick.", seriesLabels...)
+	ticks       = desc("lst_ticks", "Ticks in the ledger by their state; failed, partial, quarantined, unrecoverable and superseded ones are holes.", append(seriesLabels, "state")...)
 	stale       = desc("lst_stale", "1 if the newest complete tick is two periods old, or there is none.", append(seriesLabels, "required")...)
 
 	pluginUp      = desc("lst_plugin_processes", "Running processes.", "plugin")
@@ -131,7 +133,7 @@ var (
 
 func (s *scrape) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		lastSuccess, newestTick, lag, stale, pluginUp, pluginRSS, pluginPeak, pluginStarts, pluginCrashes, endpointRequests, endpointCalls,
+		lastSuccess, newestTick, lag, ticks, stale, pluginUp, pluginRSS, pluginPeak, pluginStarts, pluginCrashes, endpointRequests, endpointCalls,
 		endpointRetries, endpointBytes, endpointErrors, endpointBudget, endpointUp, warehouseBytes, warehouseWAL, writerUp,
 		publishedOK, publishedAge, plannerSilence,
 	} {
@@ -160,6 +162,11 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 			if !one.Newest.IsZero() {
 				gauge(newestTick, seconds(one.Newest), labels...)
 				gauge(lag, now.Sub(one.Newest).Seconds(), labels...)
+			}
+			if len(one.Ticks) > 0 {
+				for _, state := range append([]string{store.StateHave, store.StateDue, store.StateRunning}, HoleStates...) {
+					gauge(ticks, float64(one.Ticks[state]), append(labels, state)...)
+				}
 			}
 			if !one.Ended.IsZero() {
 				gauge(lastSuccess, seconds(one.Ended), labels...)

@@ -34,7 +34,9 @@ type Shop struct {
 	Required []string
 	Chains   []sdk.ChainID
 	Settle   map[sdk.ChainID]time.Duration // see ingest.Runner
-	Now      func() time.Time              // nil: time.Now
+	// Recordings answer for past ticks of chains, see ingest.Runner.
+	Recordings map[sdk.ChainID]ingest.Recordings
+	Now        func() time.Time // nil: time.Now
 
 	mu      sync.Mutex
 	seen    string // what Dir looked like at the last discovery

@@ -83,7 +83,7 @@ func (w *worker) Pass(ctx context.Context) (ingest.Summary, error) {
 	// the store queues their writes.
 	r := &ingest.Runner{
 		Store: s.Store, Host: s.Host, Gateway: s.Gateway, Log: s.Log, Version: s.Version, Now: s.Now,
-		Tokens: tokens, Report: s.report, Ended: giveBack, Settle: s.Settle, Parallel: max(1, len(plugins)),
+		Tokens: tokens, Report: s.report, Ended: giveBack, Settle: s.Settle, Recordings: s.Recordings, Parallel: max(1, len(plugins)),
 	}
 	if err := w.endOld(ctx); err != nil {
 		return ingest.Summary{}, err
