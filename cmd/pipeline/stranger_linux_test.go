@@ -56,7 +56,7 @@ func TestAWarehouseThatAStrangerHasIsRefusedUntilItLetsGo(t *testing.T) {
 			}
 			s.site().begin()
 			pid, program, release := hold(t, database+"?access_mode="+tc.mode)
-			s.refused(exitHeld, fmt.Sprintf("warehouse %s is held by %s, pid %d; wait for it to end or stop it", database, program, pid))
+			s.refused(exitHeld, fmt.Sprintf("warehouse %s is held by %s (pid %d); wait for it to end or stop it", database, program, pid))
 			release()
 			s.start()
 			s.awaitRuns([]string{"prices", "state"})
