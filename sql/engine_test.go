@@ -211,19 +211,20 @@ func TestAttributionLeavesNothingOver(t *testing.T) {
 	})
 }
 
-// Pitfall 29.
+// Pitfall 29. New York changes its clocks on 10 March, Berlin on 31 March.
 func TestAnswersDoNotDependOnTheSessionsTimeZone(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	exec(t, s, tokens)
 	var facts []fact
-	for h := range 24 * 20 {
-		at := start.Add(time.Duration(h) * time.Hour)
+	march := time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
+	for h := range 24 * 40 {
+		at := march.Add(time.Duration(h) * time.Hour)
 		facts = append(facts, fact{metric: "exchange_rate", token: "a", ts: at, value: 1 + float64(h/19)*1e-4}, fact{metric: "lst_supply", token: "a", ts: at, value: 1000 + float64(h)})
 	}
 	insertFacts(t, s, facts)
 	answers := map[string][]string{}
-	for _, zone := range []string{"UTC", "America/New_York", "Pacific/Kiritimati"} {
+	for _, zone := range []string{"UTC", "America/New_York", "Europe/Berlin", "Pacific/Kiritimati"} {
 		conn, err := s.DB().Conn(context.Background())
 		if err != nil {
 			t.Fatal(err)
@@ -232,9 +233,9 @@ func TestAnswersDoNotDependOnTheSessionsTimeZone(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, text := range []string{
-			`SELECT string_agg(d::VARCHAR || ' ' || net_native, ';' ORDER BY d) FROM reward_daily('2024-01-02', '2024-01-18')`,
-			`SELECT string_agg(d::VARCHAR || ' ' || tvl_native, ';' ORDER BY d) FROM daily('2024-01-02', '2024-01-18')`,
-			`SELECT string_agg(token_id || ' ' || coalesce(apr_net, 0) || coalesce(to_ts::VARCHAR, ''), ';' ORDER BY token_id) FROM apr(7, '2024-01-18')`,
+			`SELECT string_agg(d::VARCHAR || ' ' || net_native, ';' ORDER BY d) FROM reward_daily('2024-03-08', '2024-04-02')`,
+			`SELECT string_agg(d::VARCHAR || ' ' || tvl_native, ';' ORDER BY d) FROM daily('2024-03-08', '2024-04-02')`,
+			`SELECT string_agg(token_id || ' ' || coalesce(apr_net, 0) || coalesce(to_ts::VARCHAR, ''), ';' ORDER BY token_id) FROM apr(7, '2024-04-02')`,
 		} {
 			var got string
 			if err := conn.QueryRowContext(context.Background(), text).Scan(&got); err != nil {

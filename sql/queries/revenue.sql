@@ -8,7 +8,7 @@
 -- column: to_treasury | native | of the fee
 -- column: to_holders | native | of the fee
 -- column: to_insurance | native | of the fee
--- column: revenue_strict | native | treasury + holders
+-- column: revenue_strict | native | treasury + holders, of rewards only
 -- column: revenue_broad | native | strict + operators
 -- column: fee_from | text | shares: exact; setting: estimated from the fee in force
 -- column: updates | count | updates counted
@@ -16,6 +16,7 @@
 -- param: as_of | now | the moment looked at, UTC
 -- param: known_at | latest | use only what was known by then
 -- caveat: A leg nobody read is unknown, unless the legs that were read make up the whole fee.
+-- caveat: Fees on principal (deposits, withdrawals, instant exits) are in neither revenue: their rates are read, the amounts they were taken from are not. Both figures are too low where a protocol keeps such fees.
 -- caveat: Others call different sums revenue; both of ours are labelled.
 -- methodology: 1
 SELECT t.chain_id AS chain, t.symbol AS token, CASE WHEN count(gross_native) = count(*) THEN round(sum(gross_native), 9) END AS gross_native,

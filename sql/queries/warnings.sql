@@ -1,10 +1,10 @@
 -- name: warnings
 -- question: What must a reader know before using the figures?
--- column: kind | text | stale, frozen, sunset, restated, suspect or quarantined
+-- column: kind | text | stale, frozen, sunset, premium, restated, suspect or quarantined
 -- column: subject | text | symbol, or plugin and chain
 -- column: rows_affected | count | facts or readings concerned; unknown where the whole token is
--- column: since | time | last change, first correction or first refusal
--- column: detail | text | metrics or checks concerned
+-- column: since | time | last change, the price's time, first correction or first refusal
+-- column: detail | text | metrics or checks concerned, or what to look at
 -- column: plugin | text | who reads it
 -- param: window | 30 | days looked back from as_of
 -- param: as_of | now | the moment looked at, UTC
@@ -25,6 +25,11 @@ WITH f AS (
 SELECT state AS kind, symbol AS subject, NULL::BIGINT AS rows_affected,
        CASE WHEN state = 'stale' THEN observed_ts ELSE changed_ts END AS since, NULL AS detail, plugin
 FROM f WHERE state IN ('stale', 'frozen', 'sunset')
+UNION ALL -- a wrapper held against 1, or one token's price stored as another's
+SELECT 'premium', t.symbol, NULL, p.ts,
+       'priced ' || round(100 * p.premium, 1) || ' % off a redemption value of ' || round(p.fair, 4) || ': is it held against its own rate?', d.plugin
+FROM premium_at($as_of, kt := $known_at) p JOIN token t USING (token_id) JOIN dim_token d USING (token_id)
+WHERE abs(p.premium) > 0.1 AND p.rate > 1.05
 UNION ALL
 SELECT 'restated', t.symbol, v.n, v.since, v.metrics, t.plugin FROM v JOIN dim_token t USING (token_id)
 UNION ALL

@@ -30,7 +30,7 @@ CREATE OR REPLACE MACRO premium_at_with(rates, as_of, kt) AS TABLE
         SELECT p.* FROM premium_with(rates, as_of::TIMESTAMP - max_carry(), as_of, kt) p JOIN token t USING (token_id)
         WHERE seconds_between(p.ts, as_of::TIMESTAMP) <= t.stale_after_s
         QUALIFY row_number() OVER (PARTITION BY p.token_id, p.venue, p.size_base ORDER BY p.ts DESC, basis_rank(p.basis)) = 1)
-    SELECT token_id, venue, ts, rate_ts, price, fair, premium, basis FROM v
+    SELECT token_id, venue, ts, rate, rate_ts, price, fair, premium, basis FROM v
     QUALIFY row_number() OVER (PARTITION BY token_id ORDER BY size_base DESC NULLS LAST, venue) = 1;
 
 CREATE OR REPLACE MACRO premium_at(as_of, kt := 'infinity') AS TABLE

@@ -18,7 +18,8 @@ CREATE OR REPLACE MACRO fee_setting_between(lo, hi, kt) AS TABLE
 --   to_operators, to_treasury, to_holders, to_insurance
 --                 the fee by the settings of that moment; a leg nobody read is 0
 --                 only if the legs that were read make up the whole fee
---   revenue_strict  treasury + holders; revenue_broad also operators
+--   revenue_strict  treasury + holders; revenue_broad also operators. Of rewards
+--                   only: of fees on principal no amounts are read
 -- steps names a relation of steps that is complete for (lo, hi].
 CREATE OR REPLACE MACRO reward_with(steps, lo, hi, kt) AS TABLE
     WITH s AS (
