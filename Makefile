@@ -21,7 +21,7 @@ LINT   := $(GO) tool -modfile=tools/lint/go.mod golangci-lint
 step = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools test test-race lint fmt generate pure verify demo bench bench-backfill bench-queries screenshots clean
+.PHONY: help build tools test test-race test-kills lint fmt generate pure verify demo bench bench-backfill bench-queries screenshots clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ test: build tools ## Run every test
 test-race: build tools ## Run every test with the race detector
 	$(call step,running the tests with the race detector)
 	$(GO) test -race -timeout 20m ./...
+
+test-kills: build tools ## Kill daemon, plugins and nodes 500 times each way, open 1000 copies (an hour)
+	$(call step,500 kills of each test that kills and 1000 openings of copies)
+	LST_KILLS=500 LST_OPENS=1000 $(GO) test -v -timeout 3h -run 'Kill|Npm' ./cmd/pipeline ./internal/ingest ./internal/serve
 
 lint: tools ## Check format, vet, layers, comments and the protobuf contract
 	$(call step,gofmt)

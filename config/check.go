@@ -61,9 +61,17 @@ func (c *checker) chains(chains []any) []string {
 		if _, set := chain["settle"]; set && text(chain["kind"]) == Solana {
 			c.refuse(child(path, "settle"), "belongs to chains whose past can be read; Solana answers only for now")
 		}
+		if _, set := chain["recordings"]; set && text(chain["kind"]) != Solana {
+			c.refuse(child(path, "recordings"), "belongs to chains of kind solana; the past of one of kind %s is read from the chain itself", text(chain["kind"]))
+		}
 		endpoints := list(chain["endpoints"])
-		if fmt.Sprint(chain["verify"]) == "2" && len(endpoints) == 1 {
-			c.refuse(child(path, "verify"), "2 needs a second endpoint")
+		if fmt.Sprint(chain["verify"]) == "2" {
+			switch kind := text(chain["kind"]); {
+			case kind == Solana || kind == Beacon:
+				c.refuse(child(path, "verify"), "2 belongs to chains of kind evm; reads of a %s chain cannot be compared between endpoints", kind)
+			case len(endpoints) == 1:
+				c.refuse(child(path, "verify"), "2 needs a second endpoint")
+			}
 		}
 		for j, e := range endpoints {
 			at, endpoint := item(child(path, "endpoints"), j), object(e)

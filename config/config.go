@@ -92,6 +92,9 @@ type Chain struct {
 	// Settle is how long after a tick it is read: by then its block should be final.
 	// It is 0 where only the present can be read (Solana).
 	Settle *Duration `json:"settle"`
+	// Recordings is a folder that `pipeline run --record` wrote: past ticks in it are
+	// read from it; empty: there is none. Only where the past cannot be read (Solana).
+	Recordings string `json:"recordings"`
 	// Endpoints may be empty: replay and offline plugins need none.
 	Endpoints []Endpoint `json:"endpoints"`
 }

@@ -144,6 +144,7 @@ func (c *Config) complete() error {
 		if chain.Title == "" {
 			chain.Title = chain.Name
 		}
+		chain.Recordings = absolute(c.Root, chain.Recordings)
 		if chain.Settle == nil {
 			chain.Settle = &Duration{}
 			if chain.Kind != Solana {

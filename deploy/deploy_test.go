@@ -76,23 +76,128 @@ func TestSystemdWaitsForTheDaemonToStop(t *testing.T) {
 	}
 }
 
-func TestTheCrontabLineIsASchedule(t *testing.T) {
+// environmentFile is the unit's file of secrets.
+func environmentFile(t *testing.T) string {
+	t.Helper()
+	_, rest, found := strings.Cut(read(t, "lst-pipeline.service"), "\nEnvironmentFile=")
+	path, _, _ := strings.Cut(rest, "\n")
+	if path = strings.TrimPrefix(path, "-"); !found || !filepath.IsAbs(path) {
+		t.Fatalf("the unit's EnvironmentFile is %q", path)
+	}
+	return path
+}
+
+// The line is run as cron does it, with a pipeline that shows what it is given.
+func TestTheCrontabLineGivesThePipelineTheUnitsSecrets(t *testing.T) {
 	t.Parallel()
-	lines := 0
-	for line := range strings.Lines(read(t, "crontab")) {
-		fields := strings.Fields(line)
-		if len(fields) < 7 || strings.HasPrefix(line, "#") {
-			continue
-		}
-		lines++
-		if _, err := schedule.Parse(strings.Join(fields[:5], " "), ""); err != nil {
-			t.Errorf("%s: %v", strings.TrimSpace(line), err)
-		}
-		if fields[5] != "lst-pipeline" || !strings.HasSuffix(fields[6], "/pipeline") || fields[7] != "run" {
-			t.Errorf("want user, program and verb after the schedule: %s", strings.TrimSpace(line))
+	var line []string
+	for l := range strings.Lines(read(t, "crontab")) {
+		if fields := strings.Fields(l); len(fields) > 6 && !strings.HasPrefix(l, "#") {
+			if line != nil {
+				t.Errorf("another line runs something: %s", l)
+			}
+			line = fields
 		}
 	}
-	if lines != 1 {
-		t.Errorf("%d lines run something, want 1", lines)
+	if _, err := schedule.Parse(strings.Join(line[:5], " "), ""); err != nil {
+		t.Error(err)
+	}
+	if line[5] != "lst-pipeline" {
+		t.Errorf("it runs as %s", line[5])
+	}
+	command := strings.Join(line[6:], " ")
+	if strings.Contains(command, "%") {
+		t.Error("cron makes a new line of %")
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"pipeline": "#!/bin/sh\necho \"$LST_ETHEREUM_URL $*\"\necho oops >&2\n",
+		"logger":   "#!/bin/sh\nexec cat\n",
+		"secrets":  "# comment\nLST_ETHEREUM_URL='https://node.example/v1?key=a&b=$c'\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(secrets string) string {
+		t.Helper()
+		cmd := exec.Command("/bin/sh", "-c", strings.NewReplacer(environmentFile(t), secrets, "/usr/lib/lst-pipeline/pipeline", filepath.Join(dir, "pipeline")).Replace(command))
+		cmd.Env = []string{"PATH=" + dir + ":/usr/bin:/bin"}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return string(out)
+	}
+	const asked = " run --quiet --config /etc/lst-pipeline/pipeline.yaml\noops\n"
+	if got, want := run(filepath.Join(dir, "secrets")), "https://node.example/v1?key=a&b=$c"+asked; got != want {
+		t.Errorf("with secrets the log is %q, want %q", got, want)
+	}
+	if got := run(filepath.Join(dir, "none")); got != asked {
+		t.Errorf("without secrets the log is %q, want %q", got, asked)
+	}
+}
+
+// instruction is a line of the Containerfile.
+type instruction struct{ word, rest string }
+
+func containerfile(t *testing.T) (list []instruction) {
+	t.Helper()
+	for line := range strings.Lines(strings.ReplaceAll(read(t, "Containerfile"), "\\\n", " ")) {
+		if word, rest, ok := strings.Cut(strings.TrimSpace(line), " "); ok && word != "#" {
+			list = append(list, instruction{word, strings.TrimSpace(rest)})
+		}
+	}
+	return list
+}
+
+func TestTheContainerIsMadeOfWhatThereIs(t *testing.T) {
+	t.Parallel()
+	user, workdir, entry := "", "", ""
+	var copied []string
+	for _, in := range containerfile(t) {
+		switch in.word {
+		case "FROM":
+			user = "root" // each stage begins anew
+			image, stage, _ := strings.Cut(in.rest, " ")
+			if _, tag, ok := strings.Cut(image, "golang:"); ok && stage == "AS build" {
+				goVersion, _, _ := strings.Cut(tag, "-")
+				if !strings.Contains(read(t, "../go.mod"), "\ngo "+goVersion) {
+					t.Errorf("it builds with Go %s, go.mod asks for another one", goVersion)
+				}
+			}
+		case "WORKDIR":
+			if workdir == "" {
+				workdir = in.rest
+			}
+		case "USER":
+			user = in.rest
+		case "COPY":
+			words := strings.Fields(in.rest)
+			from := words[:len(words)-1]
+			if built := strings.TrimPrefix(from[0], "--from=build"); built != from[0] {
+				for _, path := range from[1:] {
+					made := strings.TrimPrefix(path, workdir+"/")
+					if made == path || !strings.Contains(read(t, "../Makefile"), made) {
+						t.Errorf("%s is nothing that make build makes", path)
+					}
+				}
+				copied = append(copied, words[len(words)-1])
+				continue
+			}
+			for _, path := range from {
+				if _, err := os.Stat(filepath.Join("..", path)); err != nil {
+					t.Errorf("COPY: %v", err)
+				}
+			}
+		case "ENTRYPOINT":
+			entry = in.rest
+		}
+	}
+	if user == "root" || user == "0" || user == "" {
+		t.Errorf("it runs as %q", user)
+	}
+	if entry != `["pipeline"]` || len(copied) != 2 || filepath.Base(copied[0]) != "pipeline" {
+		t.Errorf("it starts %s and holds %v", entry, copied)
 	}
 }

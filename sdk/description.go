@@ -69,6 +69,9 @@ type Token struct {
 	ExpectedUpdate time.Duration
 	// StaleAfter is the age of the last change from which the token is frozen.
 	StaleAfter time.Duration
+	// RateNeverFalls reports that the contract cannot lower the redemption rate, not
+	// even for a slashing: a fall is then an error of the reading.
+	RateNeverFalls bool
 }
 
 // Accrual is how a token passes rewards to its holders.

@@ -79,6 +79,7 @@ const (
 	Price        MetricID = "price"
 	ExitQuote    MetricID = "exit_quote"
 	BenchmarkAPR MetricID = "benchmark_apr"
+	APRClaimed   MetricID = "apr_claimed"
 
 	InflationRate          MetricID = "inflation_rate"
 	NetworkSupplyNative    MetricID = "network_supply_native"
@@ -176,6 +177,7 @@ var catalogue = []MetricDef{
 	of("price", Price, "quote per token", "market price of a token or asset in the asset named by the label quote"),
 	of("quote", ExitQuote, "native", "native asset received for tokens worth size_native at redemption value, by route"),
 	of("setting", BenchmarkAPR, "fraction", "the chain's own staking rate as an APR, fraction per year, as its source states it"),
+	of("setting", APRClaimed, "fraction", "the yield a protocol claims for its token as an APR, fraction per year, as its source states it; shown beside a yield, never used for one"),
 	of("setting", InflationRate, "fraction", "native asset a chain issues to stakers in one of its own years, as a fraction of its supply"),
 	level(NetworkSupplyNative, "native", "native asset in existence on the whole chain", false),
 	of("ratio", ValidatorCommissionBPS, "bps", "commission validators charge on staking rewards, averaged by stake"),

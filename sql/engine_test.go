@@ -71,7 +71,7 @@ func table(t interface{ Fatalf(string, ...any) }, s *store.Store, text string) s
 		t.Fatalf("%s: %v", text, err)
 	}
 	var out strings.Builder
-	if err := query.Render(&out, res, "csv"); err != nil {
+	if err := query.Render(&out, res, "csv", 0); err != nil {
 		t.Fatalf("%v", err)
 	}
 	return out.String()
@@ -197,7 +197,8 @@ func TestAttributionLeavesNothingOver(t *testing.T) {
 		if _, err := s.DB().Exec(`DELETE FROM fact_price; INSERT INTO fact_price (base_id, quote, venue, ts, price, quality, basis, known_at, run_id, transform) VALUES ` + strings.Join(prices, ",")); err != nil {
 			t.Fatalf("%v", err)
 		}
-		over, _ := scalar(t, s, `SELECT coalesce(max(greatest(abs(residual_usd) / 5e10, abs(residual_native) / 1e7)), 0) FROM attribution('2024-01-01', '2024-02-01')`)
+		over, _ := scalar(t, s, `SELECT coalesce(max(greatest(abs(residual_usd) / 5e10, abs(residual_native) / 1e7,
+			abs(net_in_usd + net_out_usd - deposits_usd) / 5e10, abs(start_usd + change_usd - end_usd) / 5e10)), 0) FROM attribution('2024-01-01', '2024-02-01')`)
 		if over > 1e-12 {
 			t.Fatalf("%v of the largest possible value is left over", over)
 		}

@@ -49,6 +49,26 @@ func TestEveryQueryAnswersAnEmptyWarehouseWithNoRowsAndItsDeclaredColumns(t *tes
 	}
 }
 
+func TestEveryExportSaysItsMomentAndTheVersionOfItsDefinitions(t *testing.T) {
+	t.Parallel()
+	for _, n := range queries(t) {
+		bound, err := n.Bind(nil, query.Defaults{AsOf: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, c := range n.Stamp(&query.Result{}, bound).Columns {
+			names = append(names, c.Name)
+		}
+		if !contains(names, "as_of") || !contains(names, "methodology") {
+			t.Errorf("query %s: an export has only the columns %v", n.Name, names)
+		}
+		if h := n.Heading(bound); !strings.HasPrefix(h, n.Name+"  as of ") {
+			t.Errorf("query %s: the heading is %q", n.Name, h)
+		}
+	}
+}
+
 // What was never read is no row of unknowns: freshness alone says that it is missing.
 func TestATokenThatWasNeverReadHasARowOnlyInFreshness(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io/fs"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -21,7 +20,6 @@ import (
 
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
-	warehouse "github.com/lst-pipeline/lst-pipeline/sql"
 )
 
 var update = flag.Bool("update", false, "write what the queries answer into sql/tests; check every number by hand")
@@ -90,70 +88,24 @@ func runFile(t *testing.T, file string) {
 	removeGuards(t, s, archive)
 }
 
-// removeGuards takes each named guard out of the views and wants the answers to
-// change: a test that still passes does not guard anything.
-func removeGuards(t *testing.T, s *store.Store, archive *txtar.Archive) {
-	for _, f := range archive.Files {
-		if !strings.HasPrefix(f.Name, "without") {
-			continue
-		}
-		view, edits, _ := strings.Cut(string(f.Data), "\n")
-		text, err := fs.ReadFile(warehouse.FS(), "views/"+strings.TrimSpace(view))
-		if err != nil {
-			t.Fatalf("%s: %v", f.Name, err)
-		}
-		without := string(text)
-		for edit := range strings.SplitSeq(edits, "\n&\n") {
-			old, new, ok := strings.Cut(edit, "\n=>\n")
-			if !ok {
-				t.Fatalf("%s: want the guard, a line =>, and what stands there without it", f.Name)
-			}
-			old, new = strings.TrimSpace(old), strings.TrimSpace(new)
-			if !strings.Contains(without, old) {
-				t.Fatalf("%s: %s does not contain %q", f.Name, view, old)
-			}
-			without = strings.ReplaceAll(without, old, new)
-		}
-		exec(t, s, without)
-		same := true
-		question := ""
-		for _, q := range archive.Files {
-			if strings.HasPrefix(q.Name, "query") {
-				question = string(q.Data)
-			} else if strings.HasPrefix(q.Name, "want") {
-				res, err := ask(s, question)
-				same = same && err == nil && res == string(q.Data)
-			}
-		}
-		if same {
-			t.Errorf("%s: the answers stay the same", f.Name)
-		}
-		exec(t, s, string(text))
-	}
-}
-
-// ask answers a query file: its first line is the name of a named query followed
-// by key=value words, or it is SQL.
-func ask(s *store.Store, question string) (string, error) {
-	res, err := run(s, question)
+// ask answers a query file: its first line is the name of one of the named queries
+// followed by key=value words, or it is SQL.
+func ask(s *store.Store, named []query.Named, question string) (string, error) {
+	res, err := run(s, named, question)
 	if err != nil {
 		return "", err
 	}
 	var out bytes.Buffer
-	if err := query.Render(&out, res, "csv"); err != nil {
+	if err := query.Render(&out, res, "csv", 0); err != nil {
 		return "", err
 	}
 	return out.String(), nil
 }
 
-func run(s *store.Store, question string) (*query.Result, error) {
+func run(s *store.Store, named []query.Named, question string) (*query.Result, error) {
 	ctx := context.Background()
 	words := strings.Fields(question)
-	all, err := query.List(warehouse.FS())
-	if err != nil {
-		return nil, err
-	}
-	n, err := query.Find(all, words[0])
+	n, err := query.Find(named, words[0])
 	if err != nil {
 		return query.Adhoc(ctx, s, question)
 	}
@@ -167,7 +119,7 @@ func run(s *store.Store, question string) (*query.Result, error) {
 
 func answer(t *testing.T, s *store.Store, question string) string {
 	t.Helper()
-	got, err := ask(s, question)
+	got, err := ask(s, queries(t), question)
 	if err != nil {
 		t.Fatalf("%s: %v", strings.TrimSpace(question), err)
 	}

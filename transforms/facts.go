@@ -123,15 +123,3 @@ type Reject struct {
 	Check  string
 	Reason string
 }
-
-// Key names a series.
-type Key struct {
-	Metric sdk.MetricID
-	Token  sdk.TokenID
-}
-
-// Last is the newest stored value of a series.
-type Last struct {
-	TS    time.Time
-	Value *big.Rat
-}

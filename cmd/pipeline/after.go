@@ -14,25 +14,38 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
 )
 
-// afterRun publishes what a run has changed and tells the receivers of alerts. The
-// daemon does both by itself, in its own time.
-func (e *engine) afterRun(ctx context.Context, sum ingest.Summary) error {
-	return errors.Join(e.publish(ctx, sum), e.alert(ctx))
+// afterRun publishes the warehouse and tells the receivers of alerts.
+func (a *app) afterRun(ctx context.Context, e *engine, sum ingest.Summary) error {
+	err := a.publish(ctx, e.cfg, e.store, sum.RunID)
+	if a.inside == nil {
+		err = errors.Join(err, e.alert(ctx))
+	}
+	return err
 }
 
-func (e *engine) publish(ctx context.Context, sum ingest.Summary) error {
-	if e.cfg.Publish.Dir == "" || len(sum.Outcomes) == 0 {
+// publish makes a copy for readers if the warehouse has changed since the newest one
+// and that is publish.every old. What changes sooner is in the copy that the next
+// verb that writes makes, a run that finds nothing due included. The daemon publishes by
+// itself, in its own time, and tells alerts then.
+func (a *app) publish(ctx context.Context, cfg *config.Config, s *store.Store, runID string) error {
+	if a.inside != nil {
+		a.inside.changed(runID)
 		return nil
+	}
+	if cfg.Publish.Dir == "" {
+		return nil
+	}
+	due, err := s.PublishDue(ctx, cfg.Publish.Dir, cfg.Publish.Every.Duration)
+	if err != nil || !due {
+		return err
 	}
 	command, err := copyCommand()
 	if err != nil {
 		return err
 	}
-	m, err := e.store.Publish(ctx, store.PublishOptions{Dir: e.cfg.Publish.Dir, Keep: e.cfg.Publish.Keep, RunID: sum.RunID, Copy: command})
-	if err != nil {
-		return fmt.Errorf("the run is stored, but no copy for readers was made: %w", err)
+	if _, err := s.Publish(ctx, store.PublishOptions{Dir: cfg.Publish.Dir, Keep: cfg.Publish.Keep, RunID: runID, Copy: command}); err != nil {
+		return fmt.Errorf("everything is stored, but no copy for readers was made: %w", err)
 	}
-	e.log.Debug("published", "file", m.File, "bytes", m.Bytes)
 	return nil
 }
 

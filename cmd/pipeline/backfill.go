@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lst-pipeline/lst-pipeline/config"
 	"github.com/lst-pipeline/lst-pipeline/internal/ingest"
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
 	"github.com/lst-pipeline/lst-pipeline/sdk"
@@ -34,13 +33,15 @@ func newBackfill(a *app) *cobra.Command {
 		Short: "Read the past: every tick of a range the warehouse does not have",
 		Long: `backfill lists the ticks of a range, leaves out those the ledger has, shows the
 plan with its cost in HTTP requests, and reads the rest at their own blocks, many
-blocks in one request. Ctrl-C stops it; the same command goes on where it was.
+blocks in one request. Ctrl-C stops it; the same command goes on where it was. While
+the daemon holds the warehouse, it does the backfill beside its jobs.
 
 Coverage is kept by job: a plugin's ticks belong to --job, or to the first job of
 the configuration that takes the plugin. With --token the coverage is kept apart
 (job state, token T: state:T), since such a tick is not the job's whole tick.
 
-Ticks of chains whose past cannot be read (Solana) are written down as
+Ticks of chains whose past cannot be read (Solana) are read from recordings, those of
+the chain's key recordings or of --replay; what is not recorded is written down as
 unrecoverable. --refetch reads also what is there: what differs becomes a new
 version beside the old one.`,
 		Example: `  pipeline backfill --from 2024-01-01 --to 2024-12-31 --every 1d --dry-run
@@ -56,7 +57,7 @@ version beside the old one.`,
 	flags.StringSliceVar(&f.plugins, "plugin", nil, "only these plugins")
 	flags.StringSliceVar(&f.protocols, "protocol", nil, "only plugins of these protocols")
 	flags.StringSliceVar(&f.tokens, "token", nil, "only these tokens")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan and stop")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan and stop; writes nothing")
 	flags.BoolVar(&f.refetch, "refetch", false, "read again what is there; differences become new versions")
 	flags.IntVar(&f.parallel, "parallel", 0, "plugins at work at once; default 4")
 	flags.StringVar(&f.record, "record", "", "write every exchange with the endpoints into this folder")
@@ -85,6 +86,9 @@ func (a *app) backfill(ctx context.Context, f backfillFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	if f.dryRun {
+		return a.planOnly(ctx, cfg, f, rng, jobs)
+	}
 	e, err := a.openEngine(ctx, cfg, engineOptions{command: "backfill", record: f.record, replay: f.replay, plugins: f.plugins})
 	if err != nil {
 		return err
@@ -94,22 +98,12 @@ func (a *app) backfill(ctx context.Context, f backfillFlags) (err error) {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	rng.MaxBatch = maxBatches(cfg)
-	plan, err := e.runner.PlanBackfill(ctx, rng, jobs, plugins, chainIDs(cfg))
+	plan, err := planBackfill(ctx, cfg, e.runner, rng, jobs, plugins)
 	if err != nil {
 		return err
 	}
-	if len(plan.Stretches) == 0 {
-		return withCode(exitUsage, fmt.Errorf("nothing to plan: %s", strings.Join(append(plan.Skipped, "see `pipeline plugin list` and the jobs in "+cfg.Path), "; ")))
-	}
-	for _, s := range plan.Skipped {
-		e.log.Warn(s)
-	}
-	if f.dryRun {
-		return query.Render(a.stdout, planRows(plan), a.output)
-	}
 	if !a.quiet {
-		if err := query.Render(a.stderr, planRows(plan), "table"); err != nil {
+		if err := query.Render(a.stderr, planRows(plan), "table", columns(a.stderr)); err != nil {
 			return err
 		}
 	}
@@ -127,7 +121,7 @@ func (a *app) backfill(ctx context.Context, f backfillFlags) (err error) {
 		}
 		return err
 	}
-	return errors.Join(a.printBackfill(plan, sum), e.afterRun(ctx, sum))
+	return errors.Join(a.printBackfill(plan, sum), a.afterRun(ctx, e, sum))
 }
 
 // rng reads the flags that say which part of the past is meant.
@@ -194,42 +188,6 @@ func (f backfillFlags) choose(all []*ingest.Plugin) ([]*ingest.Plugin, error) {
 	return chosen, nil
 }
 
-// maxBatches is the most calls one HTTP request to each chain can carry.
-func maxBatches(cfg *config.Config) map[sdk.ChainID]int {
-	most := map[sdk.ChainID]int{}
-	for _, c := range cfg.Chains {
-		for i, e := range c.Endpoints {
-			if i == 0 || e.Archive && !c.Endpoints[0].Archive { // who is asked first about the past
-				most[sdk.ChainID(c.Name)] = e.MaxBatch
-			}
-			if e.Archive {
-				break
-			}
-		}
-	}
-	return most
-}
-
-// planRows is the plan as a table: a row a series, and one a chain for its blocks.
-func planRows(plan ingest.Backfill) *query.Result {
-	res := &query.Result{Columns: []query.Column{
-		{Name: "job", Type: "VARCHAR"}, {Name: "plugin", Type: "VARCHAR"}, {Name: "chain", Type: "VARCHAR"}, {Name: "ticks", Type: "BIGINT"},
-		{Name: "covered", Type: "BIGINT"}, {Name: "unrecoverable", Type: "BIGINT"}, {Name: "to_read", Type: "BIGINT"}, {Name: "requests", Type: "BIGINT"},
-	}}
-	for _, s := range plan.Stretches {
-		res.Rows = append(res.Rows, []any{s.Job, s.Plugin, string(s.Chain), int64(s.Asked), int64(s.Covered), int64(s.Lost), int64(len(s.Due)), int64(s.Requests)})
-	}
-	var chains []string
-	for chain := range plan.Anchors {
-		chains = append(chains, string(chain))
-	}
-	slices.Sort(chains)
-	for _, chain := range chains {
-		res.Rows = append(res.Rows, []any{"(blocks of the ticks)", nil, chain, nil, nil, nil, nil, int64(plan.Anchors[sdk.ChainID(chain)])})
-	}
-	return res
-}
-
 // printBackfill prints what became of the ticks, counted by series and state, and
 // turns it into the exit code.
 func (a *app) printBackfill(plan ingest.Backfill, sum ingest.Summary) error {
@@ -275,7 +233,7 @@ func (a *app) printBackfill(plan ingest.Backfill, sum ingest.Summary) error {
 	slices.SortStableFunc(res.Rows, func(x, y []any) int {
 		return strings.Compare(fmt.Sprint(x[:4]...), fmt.Sprint(y[:4]...))
 	})
-	if err := query.Render(a.stdout, res, a.output); err != nil {
+	if err := a.render(res); err != nil {
 		return err
 	}
 	if !sum.OK() {

@@ -52,15 +52,17 @@ what is wrong. It writes nothing. Exit code 3 says that something fails.`,
 			plugins := a.checkPlugins(cmd.Context(), cfg, &checks)
 			checks = append(checks, checkJobs(cfg, plugins)...)
 			if !offline {
-				checks = append(checks, checkEndpoints(cmd.Context(), cfg)...)
+				checks = append(checks, checkEndpoints(cmd.Context(), cfg, standstills(cfg, plugins, time.Now()))...)
 			}
 			checks = append(checks, checkDatabase(cmd.Context(), cfg)...)
 			checks = append(checks, checkDisk("disk of the database", filepath.Dir(cfg.Database), cfg.Database))
-			checks = append(checks, checkPublish(cmd.Context(), cfg)...)
+			checks = append(checks, a.checkHoles(cmd.Context(), cfg)...)
+			checks = append(checks, checkPublish(cmd.Context(), cfg, time.Now())...)
+			checks = append(checks, checkNotify(cfg)...)
 			if err := cmd.Context().Err(); err != nil {
 				return err
 			}
-			if err := query.Render(a.stdout, checkTable(checks), a.output); err != nil {
+			if err := a.render(checkTable(checks)); err != nil {
 				return err
 			}
 			failed := 0
@@ -221,24 +223,4 @@ func checkDisk(what, dir, file string) check {
 		c.state, c.todo = "warn", fmt.Sprintf("make room soon: %d MB should be free", need/1_000_000)
 	}
 	return c
-}
-
-func checkPublish(ctx context.Context, cfg *config.Config) []check {
-	if cfg.Publish.Dir == "" {
-		return []check{{"published copy", "warn", "publish.dir is not set", "set it, or nobody can read while the daemon runs"}}
-	}
-	checks := []check{checkWritable("folder of the copies", cfg.Publish.Dir), checkDisk("disk of the copies", cfg.Publish.Dir, cfg.Database)}
-	latest := filepath.Join(cfg.Publish.Dir, store.LatestSnapshot)
-	c := check{what: "published copy", state: "ok"}
-	if info, err := os.Stat(latest); err != nil {
-		c.found = "none yet; a run that stores something makes one"
-	} else if db, err := store.OpenReadOnly(ctx, latest); err != nil {
-		c.state, c.found, c.todo = "fail", err.Error(), "remove it; the next run makes another one"
-	} else {
-		c.found = fmt.Sprintf("%s, %s old", latest, age(time.Since(info.ModTime())))
-		if err := db.Close(); err != nil {
-			c.state, c.found = "warn", err.Error()
-		}
-	}
-	return append(checks, c)
 }

@@ -26,9 +26,8 @@ const (
 )
 
 // checkEndpoints asks each endpoint by itself, all at once.
-func checkEndpoints(ctx context.Context, cfg *config.Config) []check {
+func checkEndpoints(ctx context.Context, cfg *config.Config, needs map[sdk.ChainID]standstill) []check {
 	var endpoints []gateway.Chain
-	var archives []bool
 	var checks []check
 	for _, c := range gatewayChains(cfg) {
 		if len(c.Endpoints) == 0 {
@@ -38,28 +37,41 @@ func checkEndpoints(ctx context.Context, cfg *config.Config) []check {
 			one := c
 			one.Endpoints, one.Verify = []gateway.Endpoint{e}, 0
 			endpoints = append(endpoints, one)
-			archives = append(archives, e.Archive)
 		}
 	}
-	found := make([]check, len(endpoints))
+	found, reaches := make([]check, len(endpoints)), make([]*reach, len(endpoints))
 	var all sync.WaitGroup
 	for i, c := range endpoints {
-		all.Go(func() { found[i] = checkEndpoint(ctx, c, archives[i]) })
+		all.Go(func() { found[i], reaches[i] = checkEndpoint(ctx, c, needs[c.ID].most) })
 	}
 	all.Wait()
-	return append(checks, found...)
+	checks = append(checks, found...)
+	for i := 0; i < len(endpoints); {
+		chain := endpoints[i].ID
+		var known []reach
+		for ; i < len(endpoints) && endpoints[i].ID == chain; i++ {
+			if reaches[i] != nil {
+				known = append(known, *reaches[i])
+			}
+		}
+		if need, read := needs[chain]; read && len(known) > 0 {
+			checks = append(checks, checkPast(chain, need, known))
+		}
+	}
+	return checks
 }
 
 // checkEndpoint asks one endpoint for its identity, its newest final block, its
-// head beside our clock, and old state if it says that it has that.
-func checkEndpoint(ctx context.Context, chain gateway.Chain, archive bool) check {
+// head beside our clock, and old state, also that as old as need. The reach is nil if
+// it was not found out.
+func checkEndpoint(ctx context.Context, chain gateway.Chain, need time.Duration) (check, *reach) {
 	ctx, cancel := context.WithTimeout(ctx, endpointTimeout)
 	defer cancel()
 	c := check{what: fmt.Sprintf("endpoint %s (%s)", chain.Endpoints[0].Alias, chain.ID), state: "ok"}
-	found, err := askEndpoint(ctx, chain, archive)
+	found, reached, err := askEndpoint(ctx, chain, need)
 	c.found = strings.Join(found, ", ")
 	if err == nil {
-		return c
+		return c, reached
 	}
 	c.state = "fail"
 	c.found = strings.TrimPrefix(c.found+"; "+err.Error(), "; ")
@@ -77,7 +89,7 @@ func checkEndpoint(ctx context.Context, chain gateway.Chain, archive bool) check
 	default:
 		c.todo = "check the network, the key and the limits of its plan; jobs use the other endpoints meanwhile"
 	}
-	return c
+	return c, reached
 }
 
 // skewError says that the head of the chain and our clock are far apart.
@@ -96,15 +108,15 @@ type depthError struct{ err error }
 func (e *depthError) Error() string { return fmt.Sprintf("it does not have old state: %v", e.err) }
 func (e *depthError) Unwrap() error { return e.err }
 
-func askEndpoint(ctx context.Context, chain gateway.Chain, archive bool) (found []string, err error) {
+func askEndpoint(ctx context.Context, chain gateway.Chain, need time.Duration) (found []string, reached *reach, err error) {
 	g, err := gateway.New(gateway.Options{Chains: []gateway.Chain{chain}, Attempts: 2, SolanaGrace: time.Hour})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, g.Close()) }()
 	session, err := g.Open(ctx, gateway.Scope{Chain: chain.ID, Plugin: "doctor", Tick: time.Now()})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer session.Close()
 	// The gateway knows best what is wrong, and hides the address.
@@ -118,54 +130,58 @@ func askEndpoint(ctx context.Context, chain gateway.Chain, archive bool) (found 
 
 	var head time.Time
 	var final string
+	var top uint64
 	switch chain.Kind {
 	case gateway.Solana:
 		head, final, err = solanaHead(ctx, g, chain.ID)
 	case gateway.Beacon:
 		head, final, err = beaconHead(ctx, g, chain.ID, session)
 	default:
-		head, final, err = evmHead(ask)
+		top, head, final, err = evmHead(ask)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	found = append(found, "its chain is right", final)
-	if archive && chain.Kind == gateway.EVM {
-		var balance string
-		if err := ask(&balance, "eth_getBalance", "0x0000000000000000000000000000000000000000", "0x1"); err != nil {
-			return found, &depthError{err}
+	if chain.Kind == gateway.EVM {
+		r, err := evmReach(ask, top, head, need)
+		if err != nil {
+			return found, nil, err
 		}
-		found = append(found, "state of block 1 is there")
+		if chain.Endpoints[0].Archive && !r.all {
+			return found, &r, &depthError{r.end}
+		}
+		found, reached = append(found, r.String()), &r
 	}
 	if by := time.Since(head).Round(time.Second); by > headLag || by < -10*time.Second {
-		return found, &skewError{by}
+		return found, reached, &skewError{by}
 	}
-	return append(found, fmt.Sprintf("head %s old", time.Since(head).Round(time.Second))), nil
+	return append(found, fmt.Sprintf("head %s old", time.Since(head).Round(time.Second))), reached, nil
 }
 
 type asker func(into any, method string, params ...any) error
 
-func evmHead(ask asker) (head time.Time, final string, err error) {
+func evmHead(ask asker) (top uint64, head time.Time, final string, err error) {
 	var latest, finalized struct{ Number, Timestamp string }
 	if err := ask(&latest, "eth_getBlockByNumber", "latest", false); err != nil {
-		return head, "", err
+		return 0, head, "", err
 	}
 	if err := ask(&finalized, "eth_getBlockByNumber", "finalized", false); err != nil {
-		return head, "", fmt.Errorf("it does not tell the finalised block: %w", err)
+		return 0, head, "", fmt.Errorf("it does not tell the finalised block: %w", err)
 	}
 	at, err := strconv.ParseInt(latest.Timestamp, 0, 64)
 	if err != nil {
-		return head, "", errors.New("it answered a block without a time")
+		return 0, head, "", errors.New("it answered a block without a time")
 	}
-	top, err := strconv.ParseUint(latest.Number, 0, 64)
+	top, err = strconv.ParseUint(latest.Number, 0, 64)
 	if err != nil {
-		return head, "", errors.New("it answered a block without a number")
+		return 0, head, "", errors.New("it answered a block without a number")
 	}
 	done, err := strconv.ParseUint(finalized.Number, 0, 64)
 	if err != nil || done > top {
-		return head, "", errors.New("it answered a finalised block that is none")
+		return 0, head, "", errors.New("it answered a finalised block that is none")
 	}
-	return time.Unix(at, 0), fmt.Sprintf("block %d, %d of them not final", top, top-done), nil
+	return top, time.Unix(at, 0), fmt.Sprintf("block %d, %d of them not final", top, top-done), nil
 }
 
 // solanaHead reads the chain's own clock, as the anchors do.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"time"
@@ -27,8 +28,7 @@ type engine struct {
 	host    *host.Host
 	plugins []*ingest.Plugin
 	runner  *ingest.Runner
-	// borrowed says that somebody else closes the store.
-	borrowed bool
+	own     []io.Closer // what is not lent by another engine, in the order of opening
 }
 
 // engineOptions are what differs between the verbs that ingest.
@@ -36,13 +36,20 @@ type engineOptions struct {
 	command        string   // run | serve | backfill | demo
 	record, replay string   // folders
 	plugins        []string // that must be there; others are started too
-	// store is the warehouse a daemon has open already; its engine leaves it open.
-	store *store.Store
+	// lent is an engine that lends what it has: the warehouse, and with it perhaps
+	// gateway and host. They stay open.
+	lent *engine
 }
 
 // openEngine opens the warehouse, starts the plugins and registers what they are.
 func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOptions) (_ *engine, err error) {
 	e := &engine{cfg: cfg, log: a.logger(cfg.Log)}
+	if a.inside != nil {
+		opt.lent = a.inside.engine
+	}
+	if opt.lent != nil {
+		e.store, e.gateway, e.host = opt.lent.store, opt.lent.gateway, opt.lent.host
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
@@ -56,26 +63,37 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 		return nil, err
 	}
 	e.plugins = ingest.Expect(e.plugins, cfg.Plugins.Dir, opt.plugins)
-	if e.store = opt.store; e.store != nil {
-		e.borrowed = true
-	} else if e.store, err = store.Open(ctx, cfg.Database, store.Options{Command: "pipeline " + opt.command}); err != nil {
-		return nil, err
+	if e.store == nil {
+		if e.store, err = store.Open(ctx, cfg.Database, store.Options{Command: "pipeline " + opt.command}); err != nil {
+			return nil, err
+		}
+		e.own = append(e.own, e.store)
 	}
-	if e.gateway, err = gateway.New(gateway.Options{
-		Chains: gatewayChains(cfg), Record: opt.record, Replay: opt.replay, Logger: e.log,
-		// The planner asks Solana only for the newest tick of a job; how old that may
-		// be is the schedule's business.
-		SolanaGrace: 366 * 24 * time.Hour,
-	}); err != nil {
+	if e.gateway == nil {
+		if e.gateway, err = gateway.New(gateway.Options{
+			Chains: gatewayChains(cfg), Record: opt.record, Replay: opt.replay, Logger: e.log,
+			// The planner asks Solana only for the newest tick of a job; how old that may
+			// be is the schedule's business.
+			SolanaGrace: 366 * 24 * time.Hour,
+		}); err != nil {
+			return nil, withCode(exitUsage, err)
+		}
+		e.own = append(e.own, e.gateway)
+	}
+	recordings, err := e.recordings(opt.replay)
+	if err != nil {
 		return nil, withCode(exitUsage, err)
 	}
-	e.host = host.New(host.Options{Logger: e.log, MaxRSS: cfg.Plugins.MaxRSSBytes()})
+	if e.host == nil {
+		e.host = host.New(host.Options{Logger: e.log, MaxRSS: cfg.Plugins.MaxRSSBytes()})
+		e.own = append(e.own, e.host)
+	}
 	if err = ingest.Start(ctx, e.host, e.plugins); err != nil {
 		return nil, err
 	}
 	e.runner = &ingest.Runner{
 		Store: e.store, Host: e.host, Gateway: e.gateway, Log: e.log,
-		Version: buildVersion(), Recording: opt.record != "", Settle: settle(cfg),
+		Version: buildVersion(), Recording: opt.record != "", Settle: settle(cfg), Recordings: recordings,
 	}
 	if !a.quiet {
 		e.runner.Report = a.reportOutcome
@@ -93,6 +111,27 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 	return e, e.runner.Prepare(ctx, e.plugins)
 }
 
+// recordings are what past ticks of chains that answer only for now are read from: the
+// folder that answers for everything, if there is one, or those of the configuration.
+func (e *engine) recordings(replay string) (map[sdk.ChainID]ingest.Recordings, error) {
+	all := map[sdk.ChainID]ingest.Recordings{}
+	for i, c := range gatewayChains(e.cfg) {
+		dir := e.cfg.Chains[i].Recordings
+		switch {
+		case replay != "":
+			all[c.ID] = e.gateway
+		case dir != "":
+			g, err := gateway.New(gateway.Options{Chains: []gateway.Chain{c}, Replay: dir, Logger: e.log})
+			if err != nil {
+				return nil, fmt.Errorf("chain %s: %w", c.ID, err)
+			}
+			e.own = append(e.own, g)
+			all[c.ID] = g
+		}
+	}
+	return all, nil
+}
+
 // definitions are what the named queries of this program compute.
 func definitions() ([]store.Definition, error) {
 	all, err := query.List(warehouse.FS())
@@ -108,15 +147,12 @@ func definitions() ([]store.Definition, error) {
 
 // Close stops the plugins, then the gateway, then lets the warehouse go.
 func (e *engine) Close() error {
+	for _, p := range e.plugins {
+		p.Stop() // a host that is lent goes on without them
+	}
 	var errs []error
-	if e.host != nil {
-		errs = append(errs, e.host.Close())
-	}
-	if e.gateway != nil {
-		errs = append(errs, e.gateway.Close())
-	}
-	if e.store != nil && !e.borrowed {
-		errs = append(errs, e.store.Close())
+	for _, c := range slices.Backward(e.own) {
+		errs = append(errs, c.Close())
 	}
 	return errors.Join(errs...)
 }

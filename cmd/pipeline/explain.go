@@ -54,7 +54,7 @@ past cannot be read (Solana) can be compared with a recording: --replay DIR.`,
 					return withCode(exitUsage, fmt.Errorf("--known-at: %w", err))
 				}
 			}
-			db, err := openReader(cmd.Context(), cfg)
+			db, err := a.openReader(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}

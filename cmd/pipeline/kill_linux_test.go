@@ -1,9 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -19,11 +18,18 @@ import (
 	"time"
 
 	"github.com/lst-pipeline/lst-pipeline/config"
+	"github.com/lst-pipeline/lst-pipeline/internal/proctest"
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
 )
 
-// owed is how many hours each series is behind when a warehouse is fresh.
-const owed = 8
+const (
+	// owed is how many hours each series is behind when a warehouse is fresh.
+	owed = 8
+	// past is how many hours the backfill reads, and pastLag how long before the
+	// oldest owed hour it begins.
+	past    = 6
+	pastLag = 48 * time.Hour
+)
 
 // series are those of the site's jobs. Two plugins on one chain share its anchors.
 var series = []store.TaskKey{
@@ -32,9 +38,16 @@ var series = []store.TaskKey{
 	{Job: "state", Plugin: "marinade", Chain: "solana"},
 }
 
-// TestKilledAtAnyMoment kills the pipeline or one of its plugins with SIGKILL at
-// random requests, lines of output and writes to the warehouse, until a run comes
-// through, and then looks whether the warehouse is as if nothing had happened.
+// What is killed, and what the pipeline does meanwhile.
+var (
+	verbs   = []string{"run", "serve", "backfill"}
+	victims = []string{"host", "plugin", "endpoint"}
+)
+
+// TestKilledAtAnyMoment kills the pipeline or one of its plugins with SIGKILL, or a
+// node it reads, at random requests, lines of output and writes to the warehouse,
+// while it does what is due, once or as the daemon, or reads the past, until it
+// comes through, and then looks whether the warehouse is as if nothing had happened.
 // LST_KILLS is how many kills there are (default 25), LST_SEED repeats them.
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
@@ -45,19 +58,30 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		}
 		return n
 	}
+	kills := number("LST_KILLS", 25)
 	var left atomic.Int64
-	left.Store(number("LST_KILLS", 25))
+	left.Store(kills)
 	seed := number("LST_SEED", 1)
+	count := &killCount{kills: map[string]int{}}
+	t.Cleanup(func() {
+		t.Logf("kills: %v; ticks said to be stored: %d", count.kills, count.told)
+		if count.told == 0 {
+			t.Error("no process said that a tick is stored: its output was not understood")
+		}
+		if all := len(verbs) * len(victims); kills >= 100 && len(count.kills) < all {
+			t.Errorf("only %d of the %d pairs of verb and victim were hit", len(count.kills), all)
+		}
+	})
 	for worker := range 3 {
 		t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
 			t.Parallel()
 			o := patient
 			o.schedule, o.plugins = "@hourly", []string{"rocketpool", "marinade"}
-			k := &killer{site: newSite(t, o), random: rand.New(rand.NewPCG(uint64(seed), uint64(worker)))}
+			k := &killer{site: newSite(t, o), random: rand.New(rand.NewPCG(uint64(seed), uint64(worker))), count: count}
 			fresh := k.fresh()
 			for left.Load() > 0 {
 				k.setWarehouse(fresh)
-				k.story = nil
+				k.story, k.kept = nil, nil
 				for left.Load() > 0 && k.disturbedRun() {
 					left.Add(-1)
 				}
@@ -71,11 +95,22 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 }
 
+// killCount counts the kills of all workers.
+type killCount struct {
+	mu    sync.Mutex
+	kills map[string]int // by verb and victim
+	told  int            // ticks that processes said they have stored
+}
+
+func (c *killCount) add(what string) { c.mu.Lock(); defer c.mu.Unlock(); c.kills[what]++ }
+
 type killer struct {
 	*site
 	random *rand.Rand
-	from   time.Time // the newest tick of the fresh warehouse
-	story  []string  // kills since the last fresh warehouse
+	count  *killCount
+	from   time.Time       // the newest tick of the fresh warehouse
+	story  []string        // kills since the last fresh warehouse
+	kept   map[string]bool // what no later process may lose
 }
 
 // fresh makes a warehouse that owes ticks and returns its bytes.
@@ -108,14 +143,28 @@ func (k *killer) fresh() []byte {
 	return data
 }
 
+// verb is the command line of a verb.
+func (k *killer) verb(name string) []string {
+	if name != "backfill" {
+		return []string{name}
+	}
+	from := k.from.Add(-pastLag)
+	return []string{name, "--every", "1h", "--from", from.Format(time.RFC3339), "--to", from.Add((past - 1) * time.Hour).Format(time.RFC3339)}
+}
+
 // disturbedRun runs the pipeline once, with one kill at a random event, and reports
-// whether that came before the end.
+// whether that came before the end. A daemon ends when it has caught up.
 func (k *killer) disturbedRun() (killed bool) {
 	k.t.Helper()
-	p := k.prepare("run")
-	victim := []string{"host", "host", "plugin"}[k.random.IntN(3)]
+	verb, victim := verbs[k.random.IntN(len(verbs))], victims[k.random.IntN(len(victims))]
+	p := k.prepare(k.verb(verb)...)
 	spin := k.random.IntN(3000)
 	pick := k.random.Uint32()
+	kill, revive := k.net.KillEthereum, func() error { return nil }
+	if k.random.IntN(4) == 0 {
+		kill = k.net.KillSolana
+	}
+	outage := time.Duration(k.random.IntN(1500)) * time.Millisecond
 	var once sync.Once
 	strike := func() {
 		once.Do(func() {
@@ -125,74 +174,73 @@ func (k *killer) disturbedRun() (killed bool) {
 			}
 			<-p.ready
 			pid := p.cmd.Process.Pid
-			if children := childrenOf(pid); victim == "plugin" && len(children) > 0 {
+			switch children := proctest.Children(pid); {
+			case victim == "endpoint":
+				revive = kill()
+				time.AfterFunc(outage, func() { _ = revive() }) // and it is told below
+				killed = true
+				return
+			case victim == "plugin" && len(children) > 0:
 				pid = children[int(pick)%len(children)]
+			default:
+				victim = "host"
 			}
 			killed = syscall.Kill(pid, syscall.SIGKILL) == nil
 		})
 	}
 	event := []string{"request", "line", "write"}[k.random.IntN(3)]
 	n := 1 + k.random.IntN(map[string]int{"request": 6, "line": 17, "write": 30}[event])
-	k.story = append(k.story, fmt.Sprintf("%s at %s %d", victim, event, n))
-	switch event {
-	case "request":
+	if event == "request" {
 		k.net.OnRequest(n, func() { go strike() }) // and the request goes on
-	case "line":
-		lines := 0
-		p.stderr.line = func(string) {
-			if lines++; lines == n {
-				strike()
-			}
+	}
+	lines, rest := 0, restOf(verb)
+	p.stderr.line = func(line string) {
+		if lines++; event == "line" && lines == n {
+			strike()
 		}
-	case "write":
+		if rest(line) {
+			<-p.ready
+			_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may just have been killed
+		}
+	}
+	if event == "write" {
 		defer k.onWrite(n, strike)()
 	}
 	p.begin()
 	end := p.wait()
 	once.Do(func() {}) // a late event finds nothing to do; an early one has ended
+	k.story = append(k.story, fmt.Sprintf("%s of %s at %s %d", victim, verb, event, n))
 	k.t.Logf("%s: killed %v", k.story[len(k.story)-1], killed)
+	if killed {
+		k.count.add(verb + " " + victim)
+	}
+	if err := revive(); err != nil {
+		k.t.Fatal(err)
+	}
 	k.noOrphans()
 	switch end.code {
 	case exitOK, exitIncomplete, -1:
 	default:
 		k.t.Fatalf("exit code %d after %v\n%s", end.code, k.story, end.stderr)
 	}
+	k.nothingLost(end.stderr)
 	return killed
 }
 
-// onWrite calls f at the n-th write to the warehouse or its log: in the middle of a
-// transaction, or between two. stop ends the watch.
-func (k *killer) onWrite(n int, f func()) (stop func()) {
-	k.t.Helper()
-	fd, err := syscall.InotifyInit1(syscall.IN_NONBLOCK | syscall.IN_CLOEXEC)
-	if err == nil {
-		_, err = syscall.InotifyAddWatch(fd, filepath.Dir(k.database()), syscall.IN_MODIFY)
-	}
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	events := os.NewFile(uintptr(fd), "inotify")
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		seen := 0
-		for buffer := make([]byte, 4096); ; {
-			size, err := events.Read(buffer)
-			if err != nil {
-				return // closed
-			}
-			for at := 0; at < size; seen++ {
-				// wd, mask, cookie and the length of the name, each of 4 bytes
-				at += syscall.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(buffer[at+12:]))
-			}
-			if seen >= n {
-				f()
-			}
+// restOf recognises the line of output after which a daemon has caught up: each of
+// its jobs has done what was due when it started. Other verbs end by themselves.
+func restOf(verb string) func(line string) bool {
+	done := map[string]bool{}
+	return func(text string) bool {
+		var line struct{ Msg, Job string }
+		if verb != "serve" || json.Unmarshal([]byte(text), &line) != nil {
+			return false
 		}
-	}()
-	return func() {
-		_ = events.Close() // only to end the reading
-		<-done
+		switch line.Msg {
+		case "run ended", "nothing is due":
+			done[line.Job] = true
+		}
+		return done["prices"] && done["state"]
 	}
 }
 
@@ -200,12 +248,18 @@ func (k *killer) onWrite(n int, f func()) (stop func()) {
 // a minute for its next try, which the test takes away.
 func (k *killer) complete() {
 	k.t.Helper()
-	for {
-		if end := k.run("run"); end.code != exitOK {
-			k.t.Fatalf("an undisturbed run after %v ends with %d\n%s", k.story, end.code, end.stderr)
+	undisturbed := func(verb string) {
+		k.t.Helper()
+		end := k.run(k.verb(verb)...)
+		if end.code != exitOK {
+			k.t.Fatalf("an undisturbed %s after %v ends with %d\n%s", verb, k.story, end.code, end.stderr)
 		}
+		k.nothingLost(end.stderr)
+	}
+	for {
+		undisturbed("run")
 		if len(k.ask(`FROM ingest_task WHERE state IN ('failed', 'partial') AND next_try IS NOT NULL`)) == 0 {
-			return
+			break
 		}
 		s, err := store.Open(k.t.Context(), k.database(), store.Options{})
 		if err != nil {
@@ -216,93 +270,5 @@ func (k *killer) complete() {
 			k.t.Fatal(err)
 		}
 	}
-}
-
-// check compares the warehouse with one that was never disturbed.
-func (k *killer) check() {
-	k.t.Helper()
-	for _, s := range series {
-		ticks := k.ask(`SELECT tick, state FROM ingest_task WHERE job = ? AND plugin = ? AND chain_id = ? ORDER BY tick`, s.Job, s.Plugin, string(s.Chain))
-		if len(ticks) < 1+owed {
-			k.t.Errorf("%s has %d ticks, want %d: %v", s.Plugin, len(ticks), 1+owed, ticks)
-		}
-		for i, row := range ticks {
-			want := store.StateHave
-			switch {
-			case i == 0:
-				want = store.StateSuperseded
-			case s.Chain == "solana" && i < len(ticks)-1 && !strings.HasSuffix(row, store.StateHave):
-				want = store.StateUnrecoverable
-			}
-			if row != k.from.Add(time.Duration(i)*time.Hour).Format(time.RFC3339)+"|"+want {
-				k.t.Errorf("tick %d of %s is %s, want %s", i, s.Plugin, row, want)
-			}
-		}
-	}
-	k.checkWhole()
-	k.nothingLeft()
-}
-
-// childrenOf lists the child processes of a process that are not dead.
-func childrenOf(parent int) (pids []int) {
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well formed
-	for _, path := range stats {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			continue // it has ended meanwhile
-		}
-		// "pid (name) state ppid ...", and a name may hold anything.
-		fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
-		if len(fields) > 1 && fields[0] != "Z" && fields[1] == strconv.Itoa(parent) {
-			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-			if err == nil {
-				pids = append(pids, pid)
-			}
-		}
-	}
-	return pids
-}
-
-// noOrphans waits until the processes of the site, which carry its temporary folder
-// in their environment, are gone.
-func (k *killer) noOrphans() {
-	k.t.Helper()
-	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, path := range paths {
-		env, err := os.ReadFile(path)
-		if err != nil || !bytes.Contains(env, []byte(k.temp)) {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if err != nil {
-			continue
-		}
-		if err := awaitEnd(pid, 10*time.Second); err != nil {
-			name, _ := os.Readlink(filepath.Join(filepath.Dir(path), "exe"))
-			k.t.Errorf("process %d (%s) outlives its host after %v: %v", pid, name, k.story, err)
-		}
-	}
-}
-
-// awaitEnd waits until a process, of whomever, has ended.
-func awaitEnd(pid int, limit time.Duration) error {
-	const pidfdOpen = 434 // on every architecture
-	fd, _, errno := syscall.Syscall(pidfdOpen, uintptr(pid), syscall.O_NONBLOCK, 0)
-	if errno == syscall.ESRCH {
-		return nil
-	}
-	if errno != 0 {
-		return errno
-	}
-	f := os.NewFile(fd, "pidfd")
-	defer f.Close()
-	if err := f.SetReadDeadline(time.Now().Add(limit)); err != nil {
-		return err
-	}
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	asked := false // a pidfd is readable once its process has ended
-	return raw.Read(func(uintptr) bool { defer func() { asked = true }(); return asked })
+	undisturbed("backfill")
 }

@@ -49,7 +49,7 @@ func newPlugin(a *app) *cobra.Command {
 					p.Binary.Name, p.Description.Version, strings.Join(tokens, " "), strings.Join(chains, " "), p.Description.Summary, short(p.Binary.SHA256), nil,
 				})
 			}
-			if err := query.Render(a.stdout, res, a.output); err != nil {
+			if err := a.render(res); err != nil {
 				return err
 			}
 			if broken > 0 {

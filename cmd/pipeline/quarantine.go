@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,20 +18,30 @@ import (
 func newQuarantine(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "quarantine",
-		Short: "See what the checks refused, and decide about it",
-		Long: `Rows that a check refuses are kept with the reason until a person decides:
-release makes a fact of the observation (quality suspect, with your reason),
-dismiss leaves it refused. The verdict and its reason stay for ever.`,
+		Short: "See what the checks refused or hold, and decide about it",
+		Long: `What cannot be (check bounds, number, time, ...) is refused. What may be but does
+not agree with the rest (check identity), with the last value and the usual updates
+(jump), or with what can only rise (monotony) is held: its fact is suspect and no
+answer uses it. Both wait here with the reason until a person decides.
+
+release makes the observation count. Later rows that were held because they agree
+with it are released as well, and what comes next is compared with it. dismiss
+leaves it out. Verdict and reason stay for ever, also when the block is read again.
+Both work while the daemon holds the warehouse.`,
 	}
 	cmd.AddCommand(quarantineList(a), quarantineShow(a),
-		quarantineVerdict(a, "release", "Let a held observation in as a fact, with your reason",
-			func(ctx context.Context, s *store.Store, v store.Verdict) (string, error) {
-				run, err := s.Release(ctx, v)
-				return fmt.Sprintf("row %d is released; the fact is suspect and carries your reason (run %s)", v.ID, run), err
+		quarantineVerdict(a, "release", "Let observations count, with your reason",
+			func(ctx context.Context, s *store.Store, v store.Verdict) (string, []int64, error) {
+				others, err := s.Release(ctx, v)
+				said := fmt.Sprintf("row %d is released and counts from now on, with your reason", v.ID)
+				if n := len(others); n > 0 {
+					said += fmt.Sprintf("; so do %d later rows that agree with it, %d to %d", n, others[0], others[n-1])
+				}
+				return said, others, err
 			}),
-		quarantineVerdict(a, "dismiss", "Confirm that a row was refused rightly",
-			func(ctx context.Context, s *store.Store, v store.Verdict) (string, error) {
-				return fmt.Sprintf("row %d is dismissed and stays with your reason", v.ID), s.Dismiss(ctx, v)
+		quarantineVerdict(a, "dismiss", "Confirm that rows were refused rightly",
+			func(ctx context.Context, s *store.Store, v store.Verdict) (string, []int64, error) {
+				return fmt.Sprintf("row %d is dismissed and stays with your reason", v.ID), nil, s.Dismiss(ctx, v)
 			}))
 	return cmd
 }
@@ -59,7 +70,7 @@ func quarantineList(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return query.Render(a.stdout, res, a.output)
+			return a.render(res)
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "held", "held, released, dismissed or all")
@@ -91,23 +102,29 @@ func quarantineShow(a *app) *cobra.Command {
 			if a.output == "table" || a.output == "markdown" { // one row is read better downwards
 				res = downwards(res)
 			}
-			return query.Render(a.stdout, res, a.output)
+			return a.render(res)
 		},
 	}
 	a.rowsFlag(cmd)
 	return cmd
 }
 
-func quarantineVerdict(a *app, verb, short string, decide func(context.Context, *store.Store, store.Verdict) (string, error)) *cobra.Command {
+// quarantineVerdict decides about rows; decide says what it did, and which other
+// rows it decided with the one.
+func quarantineVerdict(a *app, verb, short string,
+	decide func(context.Context, *store.Store, store.Verdict) (said string, others []int64, err error),
+) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
-		Use:   verb + " ID --reason TEXT",
+		Use:   verb + " ID... --reason TEXT",
 		Short: short,
-		Args:  cobra.ExactArgs(1),
+		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			id, err := rowID(args[0])
-			if err != nil {
-				return err
+			ids := make([]int64, len(args))
+			for i, arg := range args {
+				if ids[i], err = rowID(arg); err != nil {
+					return err
+				}
 			}
 			if strings.TrimSpace(reason) == "" {
 				return withCode(exitUsage, errors.New("--reason is required: it is kept for ever"))
@@ -116,17 +133,28 @@ func quarantineVerdict(a *app, verb, short string, decide func(context.Context, 
 			if err != nil {
 				return err
 			}
-			s, err := store.Open(cmd.Context(), cfg.Database, store.Options{Command: "pipeline quarantine"})
-			if err != nil {
-				return err
+			var s *store.Store
+			if a.inside != nil {
+				s = a.inside.engine.store
+			} else {
+				if s, err = store.Open(cmd.Context(), cfg.Database, store.Options{Command: "pipeline quarantine"}); err != nil {
+					return err
+				}
+				defer closeInto(&err, s)
 			}
-			defer closeInto(&err, s)
-			said, err := decide(cmd.Context(), s, store.Verdict{ID: id, Reason: reason, At: time.Now().UTC(), Version: buildVersion()})
-			if err != nil {
-				return err
+			var done []int64
+			for _, id := range ids { // each by itself: one that cannot be decided does not hinder the others
+				if slices.Contains(done, id) {
+					continue
+				}
+				said, others, failed := decide(cmd.Context(), s, store.Verdict{ID: id, Reason: reason, At: time.Now().UTC(), Version: buildVersion()})
+				if failed == nil {
+					_, failed = fmt.Fprintln(a.stdout, said)
+				}
+				done = append(done, others...)
+				err = errors.Join(err, failed)
 			}
-			_, err = fmt.Fprintln(a.stdout, said)
-			return err
+			return errors.Join(err, a.publish(cmd.Context(), cfg, s, ""))
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, in words (required)")
@@ -142,7 +170,7 @@ func (a *app) quarantined(ctx context.Context, text string, args ...any) (_ *que
 	if err != nil {
 		return nil, err
 	}
-	db, err := openReader(ctx, cfg)
+	db, err := a.openReader(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

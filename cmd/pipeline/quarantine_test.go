@@ -70,6 +70,6 @@ func TestQuarantineFromTheCommandLine(t *testing.T) {
 	contains(pipeline(0, "quarantine", "dismiss", "2", "--reason", "a typo"), "stays with your reason")
 	contains(pipeline(0, "quarantine", "list", "-o", "json"), `^\[\]`)
 	contains(pipeline(0, "quarantine", "list", "--state", "all", "-o", "csv"), `1,released,.*,seen on chain`, `2,dismissed,.*,a typo`)
-	contains(pipeline(0, "sql", "-o", "csv", "select token_id, quality, reason, transform from metric_now"), "tst,suspect,seen on chain,manual-release@1")
+	contains(pipeline(0, "sql", "-o", "csv", "select token_id, quality, reason, transform from metric_now"), "tst,ok,released: seen on chain,manual-release@1")
 	contains(pipeline(0, "explain", "exchange_rate", "tst", "2024-03-02"), "a person released it: seen on chain", "the same")
 }

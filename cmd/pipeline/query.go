@@ -23,6 +23,8 @@ func newQuery(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "query NAME",
 		Short: "Answer a named question (--list shows them)",
+		Long: `query answers a named question with the moment looked at, the parameters and the
+version of the definitions: above a table, and as the last columns of CSV and JSON.`,
 		Example: `  pipeline query league
   pipeline query growth --param from=2023-06-01 -o csv
   pipeline query growth --columns token,at_redemption,apy_pct
@@ -86,6 +88,9 @@ func newQuery(a *app) *cobra.Command {
 	return cmd
 }
 
+// pipeWidth is how many columns an answer takes where no terminal says it.
+const pipeWidth = 120
+
 // question is what is asked of a named query.
 type question struct {
 	name        string
@@ -104,7 +109,7 @@ func (a *app) answer(ctx context.Context, cfg *config.Config, q question) (err e
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	db, err := openReader(ctx, cfg)
+	db, err := a.openReader(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -120,11 +125,12 @@ func (a *app) answer(ctx context.Context, cfg *config.Config, q question) (err e
 		}
 		source = asDefined{db, def}
 	}
-	params, err := withDefaults(named, cfg.Query.Params, q.params)
+	params, defaults := withDefaults(named, cfg.Query.Params, q.params), queryDefaults(cfg)
+	bound, err := named.Bind(params, defaults)
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	res, err := query.Run(ctx, source, named, params, queryDefaults(cfg))
+	res, err := query.Run(ctx, source, named, params, defaults)
 	if err != nil {
 		return err
 	}
@@ -132,14 +138,21 @@ func (a *app) answer(ctx context.Context, cfg *config.Config, q question) (err e
 		if res, err = res.Pick(q.columns); err != nil {
 			return withCode(exitUsage, fmt.Errorf("query %s: %w", q.name, err))
 		}
-	} else if q.name == "league" && a.output == "table" {
-		width := a.textOptions(0).Width
-		if width == 0 {
-			width = 120 // a file or a pipe has room for every column that a reader needs
+		if a.output != "table" && a.output != "markdown" { // a program gets what it asked for and nothing else
+			return query.Render(a.stdout, res, a.output, 0)
 		}
-		return report.LeagueTable(a.stdout, res, width)
 	}
-	return query.Render(a.stdout, res, a.output)
+	width := columns(a.stdout)
+	if width == 0 {
+		width = pipeWidth
+	}
+	if q.name != "league" || a.output != "table" || len(q.columns) > 0 {
+		return named.Render(a.stdout, res, bound, a.output, width)
+	}
+	if _, err := fmt.Fprintln(a.stdout, named.Heading(bound)); err != nil {
+		return err
+	}
+	return report.LeagueTable(a.stdout, res, width)
 }
 
 // asDefined answers as an earlier definition did.
@@ -154,7 +167,7 @@ func (s asDefined) Query(ctx context.Context, _ string, args ...any) (*store.Row
 
 // withDefaults adds the configuration's parameters that the query takes and that
 // were not given.
-func withDefaults(n query.Named, configured, given map[string]string) (map[string]string, error) {
+func withDefaults(n query.Named, configured, given map[string]string) map[string]string {
 	params := map[string]string{}
 	for k, v := range configured {
 		if slices.ContainsFunc(n.Params, func(p query.Param) bool { return p.Name == k }) {
@@ -164,7 +177,7 @@ func withDefaults(n query.Named, configured, given map[string]string) (map[strin
 	for k, v := range given {
 		params[k] = v
 	}
-	return params, nil
+	return params
 }
 
 func queryDefaults(cfg *config.Config) query.Defaults {
@@ -196,7 +209,7 @@ func (a *app) listQueries(all []query.Named) error {
 		}
 		res.Rows = append(res.Rows, []any{n.Name, n.Question, strings.Join(params, " ")})
 	}
-	return query.Render(a.stdout, res, a.output)
+	return a.render(res)
 }
 
 func (a *app) explainQuery(n query.Named) error {

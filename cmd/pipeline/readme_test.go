@@ -120,7 +120,9 @@ func TestTheDemoTwiceIsTheDemoOnce(t *testing.T) {
 		t.Errorf("the second demo adds rows (-first +second):\n%s", cmp.Diff(before, after))
 	}
 	added := s.sh(t, `bin/pipeline sql --config config/demo.yaml -o csv "select status, rows > 0 as added, rejects from ingest_run order by started_at"`)
-	if added != "status,added,rejects\nok,true,0\nok,false,0\n" {
+	// Three real updates were larger than their own history explains: rETH on
+	// 2022-11-03 and 2023-07-31, stSOL on 2024-03-28 after days without one.
+	if added != "status,added,rejects\nok,true,3\nok,false,0\n" {
 		t.Errorf("the two runs of the demo are\n%s", added)
 	}
 }

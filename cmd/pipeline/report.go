@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/lst-pipeline/lst-pipeline/config"
 	"github.com/lst-pipeline/lst-pipeline/internal/report"
@@ -43,7 +42,7 @@ job or a token it reads is stale.`,
 			if err != nil {
 				return withCode(exitUsage, err)
 			}
-			db, err := openReader(cmd.Context(), cfg)
+			db, err := a.openReader(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}
@@ -123,13 +122,10 @@ func moment(text string) (time.Time, error) {
 
 // textOptions fit the report to the terminal, if there is one.
 func (a *app) textOptions(width int) report.TextOptions {
-	o := report.TextOptions{Width: width, Color: isTerminal(a.stdout) && os.Getenv("NO_COLOR") == ""}
-	if f, ok := a.stdout.(*os.File); ok && width == 0 && isTerminal(f) {
-		if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
-			o.Width = min(max(columns, report.MinWidth), report.MaxWidth)
-		}
+	if found := columns(a.stdout); width == 0 && found != 0 {
+		width = min(max(found, report.MinWidth), report.MaxWidth)
 	}
-	return o
+	return report.TextOptions{Width: width, Color: isTerminal(a.stdout) && os.Getenv("NO_COLOR") == ""}
 }
 
 // requiredJobs are the jobs that must be in order: those that are required and run

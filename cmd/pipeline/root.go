@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/lst-pipeline/lst-pipeline/config"
+	"github.com/lst-pipeline/lst-pipeline/internal/query"
 )
 
 // app is what every verb shares.
@@ -22,6 +23,8 @@ type app struct {
 	configPath     string
 	output         string // -o of the verbs that print rows
 	quiet          bool
+	// inside is the daemon in whose process the verb is done; nil in a process of its own.
+	inside *resident
 }
 
 // outputs are the formats of the verbs that print rows.
@@ -54,8 +57,16 @@ func (a *app) rowsFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&a.output, "output", "o", "table", "output format: "+strings.Join(outputs, "|"))
 }
 
+// render prints rows in the format asked for.
+func (a *app) render(r *query.Result) error {
+	return query.Render(a.stdout, r, a.output, columns(a.stdout))
+}
+
 // load reads the configuration; every mistake in it is one error.
 func (a *app) load() (*config.Config, error) {
+	if a.inside != nil {
+		return a.inside.engine.cfg, nil
+	}
 	cfg, err := config.Load(a.configPath)
 	if err != nil {
 		return nil, withCode(exitUsage, err)
@@ -88,4 +99,16 @@ func (a *app) logger(cfg config.Log) *slog.Logger {
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// columns is the width of a terminal, 0 for anything else.
+func columns(w io.Writer) int {
+	if !isTerminal(w) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(w.(*os.File).Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }

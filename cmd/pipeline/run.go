@@ -23,7 +23,8 @@ func newRun(a *app) *cobra.Command {
 		Short: "Do what is due now, once (what a system's cron calls)",
 		Long: `run compares the schedules of the configuration with what the warehouse has,
 reads what is due, stores it and exits. Running it twice stores nothing twice; a
-run that was killed is completed by the next one.`,
+run that was killed is completed by the next one. While the daemon holds the
+warehouse, it does run --retry for you; what is due it does by itself.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if err := checkFormat(a.output); err != nil {
@@ -58,7 +59,7 @@ run that was killed is completed by the next one.`,
 			if err != nil {
 				return err
 			}
-			return errors.Join(a.printSummary(sum), e.afterRun(cmd.Context(), sum))
+			return errors.Join(a.printSummary(sum), a.afterRun(cmd.Context(), e, sum))
 		},
 	}
 	cmd.Flags().StringSliceVar(&jobs, "job", nil, "only these jobs")
@@ -116,7 +117,7 @@ func (a *app) printSummary(sum ingest.Summary) error {
 	if a.output == "json" {
 		// One object, so that a machine has the run's id beside the rows.
 		var rows bytes.Buffer
-		if err := query.Render(&rows, res, "json"); err != nil {
+		if err := query.Render(&rows, res, "json", 0); err != nil {
 			return err
 		}
 		enc := json.NewEncoder(a.stdout)
@@ -126,7 +127,7 @@ func (a *app) printSummary(sum ingest.Summary) error {
 		}
 	} else if len(res.Rows) == 0 {
 		fmt.Fprintln(a.stdout, "nothing is due")
-	} else if err := query.Render(a.stdout, res, a.output); err != nil {
+	} else if err := a.render(res); err != nil {
 		return err
 	}
 	if !sum.OK() {

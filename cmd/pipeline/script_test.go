@@ -21,7 +21,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output in testdata and README.md")
 
 // TestStories runs testdata/script. Each story has both chains to itself, at
-// $ETHEREUM_URL and $SOLANA_URL, and the plugins at $PLUGINS.
+// $ETHEREUM_URL and $SOLANA_URL, and the plugins at $PLUGINS. $YESTERDAY is a day.
 func TestStories(t *testing.T) {
 	t.Parallel()
 	plugins, err := pluginDir()
@@ -38,6 +38,7 @@ func TestStories(t *testing.T) {
 			env.Setenv("ETHEREUM_URL", net.EthereumURL)
 			env.Setenv("SOLANA_URL", net.SolanaURL)
 			env.Setenv("PLUGINS", plugins)
+			env.Setenv("YESTERDAY", time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly))
 			env.Setenv("SECRET", chaintest.Secret)
 			env.Values["net"] = net
 			env.Values["asked"] = make(chan chan struct{}, 1)
@@ -50,6 +51,7 @@ func TestStories(t *testing.T) {
 			"poke":    poke,
 			"cut":     cut,
 			"migrate": migrate,
+			"slash":   slash,
 		},
 	})
 }
@@ -96,6 +98,18 @@ func await(ts *testscript.TestScript, _ bool, _ []string) {
 	case <-time.After(time.Minute):
 		ts.Fatalf("no request came within a minute")
 	}
+}
+
+// slash takes a part of Rocket Pool's ether from a day on: slash DATE BPS.
+func slash(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: slash DATE BPS")
+	}
+	day, err := time.Parse(time.DateOnly, args[0])
+	ts.Check(err)
+	bps, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Value("net").(*chaintest.Net).Ethereum.SlashRocketPool(day, bps)
 }
 
 // poke overwrites bytes of a file: poke FILE OFFSET HEX.

@@ -34,7 +34,10 @@ or that cannot be written at the start, ends it: let a supervisor start it again
 
 SIGTERM stops it within serve.grace and 15 s: running tasks may finish for the
 grace, then they are cancelled and stay due. SIGHUP reads the configuration again;
-a wrong one is refused and the old one stays in use.`,
+a wrong one is refused and the old one stays in use.
+
+While it runs, it does run --retry, backfill and the verdicts of quarantine for whom
+calls them as the same user, over a socket beside the database.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
 	}
@@ -67,7 +70,7 @@ func (a *app) serve(ctx context.Context) (err error) {
 	if addr, ok := listener.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
 		log.Warn("health, metrics and dashboard have no password and are not on the loopback: everybody who reaches the address can read them", "listen", addr.String())
 	}
-	warehouse, err := store.Open(ctx, cfg.Database, store.Options{Command: "pipeline serve"})
+	warehouse, err := store.Open(ctx, cfg.Database, store.Options{Command: serveCommand})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -76,7 +79,9 @@ func (a *app) serve(ctx context.Context) (err error) {
 		log.Warn("an earlier process was killed; what it had in hand is due again", "runs", r.Runs, "tasks", r.Tasks)
 	}
 	var current atomic.Pointer[config.Config] // nil before the first generation
-	d := serve.New(serve.Options{
+	var d *serve.Daemon
+	verbs := &residents{changed: func(runID string) { d.Changed(runID) }}
+	d = serve.New(serve.Options{
 		Warehouse: warehouse, Reload: reload, Listener: listener, Copy: command, Version: buildVersion(), Log: log,
 		Open: func(ctx context.Context) (*serve.Generation, error) {
 			next := cfg
@@ -89,7 +94,7 @@ func (a *app) serve(ctx context.Context) (err error) {
 					return nil, errors.New("database and serve.listen cannot change while the daemon runs: restart it")
 				}
 			}
-			gen, err := a.generation(ctx, next, warehouse)
+			gen, err := a.generation(ctx, next, warehouse, verbs)
 			if err == nil {
 				current.Store(next)
 			}
@@ -104,7 +109,8 @@ func (a *app) serve(ctx context.Context) (err error) {
 		}),
 	})
 	log.Info("serving", "listen", listener.Addr().String(), "database", cfg.Database, "version", buildVersion())
-	return d.Run(ctx)
+	stop := verbs.listen(warehouse.Path(), log.Warn)
+	return errors.Join(d.Run(ctx), stop())
 }
 
 // onHangup puts a value into reload at each SIGHUP until the returned function is
@@ -131,12 +137,12 @@ func onHangup(reload chan<- struct{}) (stop func()) {
 
 // generation makes what one reading of the configuration asks for, on a warehouse
 // that is open.
-func (a *app) generation(ctx context.Context, cfg *config.Config, warehouse *store.Store) (*serve.Generation, error) {
+func (a *app) generation(ctx context.Context, cfg *config.Config, warehouse *store.Store, verbs *residents) (*serve.Generation, error) {
 	jobs, err := ingestJobs(cfg, nil)
 	if err != nil {
 		return nil, err
 	}
-	opt := engineOptions{command: "serve", store: warehouse}
+	opt := engineOptions{command: "serve", lent: &engine{store: warehouse}}
 	for _, j := range jobs {
 		opt.plugins = append(opt.plugins, j.Plugins...)
 	}
@@ -146,13 +152,13 @@ func (a *app) generation(ctx context.Context, cfg *config.Config, warehouse *sto
 	}
 	shop := &serve.Shop{
 		Store: e.store, Host: e.host, Gateway: e.gateway, Log: e.log, Version: buildVersion(),
-		Dir: cfg.Plugins.Dir, Required: opt.plugins, Chains: chainIDs(cfg), Settle: settle(cfg),
+		Dir: cfg.Plugins.Dir, Required: opt.plugins, Chains: chainIDs(cfg), Settle: settle(cfg), Recordings: e.runner.Recordings,
 	}
 	shop.Plugins(e.plugins, e.runner.Tokens)
 	gen := &serve.Generation{
 		Grace: cfg.Serve.Grace.Duration, Heartbeat: cfg.Serve.Heartbeat.Duration,
 		Publish:   serve.Publishing{Dir: cfg.Publish.Dir, Every: cfg.Publish.Every.Duration, Keep: cfg.Publish.Keep},
-		Endpoints: e.gateway.Metrics, Plugins: e.host.Usage, Close: e.Close,
+		Endpoints: e.gateway.Metrics, Plugins: e.host.Usage,
 	}
 	if len(cfg.Notify) > 0 {
 		gen.Alerts = newNotifier(cfg, e.store, e.log)
@@ -160,6 +166,8 @@ func (a *app) generation(ctx context.Context, cfg *config.Config, warehouse *sto
 	for _, job := range jobs {
 		gen.Jobs = append(gen.Jobs, serveJob(cfg, shop, job))
 	}
+	end := verbs.open(e)
+	gen.Close = func() error { return errors.Join(end(), e.Close()) }
 	return gen, nil
 }
 

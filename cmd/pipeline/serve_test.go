@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -36,7 +37,8 @@ func TestTheDaemonReadsPublishesAnswersReloadsAndStops(t *testing.T) {
 	if code, out := s.run("run"); code != exitHeld || !strings.Contains(out, "held by pipeline serve") {
 		t.Errorf("run beside the daemon: %d %s", code, out)
 	}
-	if code, out := s.run("query", "league"); code != exitOK || !strings.Contains(out, "mSOL") {
+	if code, out := s.run("query", "league"); code != exitOK || !strings.Contains(out, "mSOL") ||
+		!strings.Contains(out, "reading the copy ") || !strings.Contains(out, fmt.Sprintf(" ago: pipeline serve (pid %d) holds ", s.cmd.Process.Pid)) {
 		t.Errorf("query beside the daemon: %d %s", code, out)
 	}
 	if code, out := s.run("doctor"); code != exitOK || !strings.Contains(out, "held by pipeline serve") {

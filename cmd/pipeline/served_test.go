@@ -240,7 +240,7 @@ func shortDir(t *testing.T) string {
 // value asks the published copy for one value.
 func (s *served) value(query string) string {
 	s.t.Helper()
-	code, out := s.run("sql", "-o", "csv", query)
+	code, out := s.run("sql", "--quiet", "-o", "csv", query)
 	_, value, ok := strings.Cut(out, "\n") // after the names of the columns
 	if code != exitOK || !ok {
 		s.t.Fatalf("sql beside the daemon: %d %s", code, out)

@@ -1,20 +1,13 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/lst-pipeline/lst-pipeline/config"
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
-	"github.com/lst-pipeline/lst-pipeline/internal/store"
 )
 
 func newSQL(a *app) *cobra.Command {
@@ -45,7 +38,7 @@ func newSQL(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			db, err := openReader(cmd.Context(), cfg)
+			db, err := a.openReader(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}
@@ -54,26 +47,9 @@ func newSQL(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return query.Render(a.stdout, res, a.output)
+			return a.render(res)
 		},
 	}
 	a.rowsFlag(cmd)
 	return cmd
-}
-
-// openReader opens the warehouse for reading: the live file, or, while another
-// process holds it, the newest published copy.
-func openReader(ctx context.Context, cfg *config.Config) (*store.Store, error) {
-	if _, err := os.Stat(cfg.Database); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no warehouse at %s yet: `pipeline run` fills it (or `pipeline demo` the demo)", cfg.Database)
-	}
-	db, err := store.OpenReadOnly(ctx, cfg.Database)
-	if err == nil || !errors.Is(err, store.ErrHeld) || cfg.Publish.Dir == "" {
-		return db, err
-	}
-	copied, copyErr := store.OpenReadOnly(ctx, filepath.Join(cfg.Publish.Dir, "latest.duckdb"))
-	if copyErr != nil {
-		return nil, errors.Join(err, fmt.Errorf("and there is no published copy to read instead: %w", copyErr))
-	}
-	return copied, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -19,7 +20,9 @@ func newStatus(a *app) *cobra.Command {
 chain: the last 14 ticks (newest right), the newest complete tick, four clocks, and
 the newest error that still stands. The clocks: how long ago the newest rate was
 fetched, how old it is on its chain, how long the rate that has stood still the
-longest has not changed, and the next tick. While the daemon holds the warehouse,
+longest has not changed, and the next tick. Holes are all ticks the ledger has, however
+long ago, that are not complete and that nothing is under way for: failed, partial,
+quarantined, unrecoverable or superseded; -o json counts each. While the daemon holds the warehouse,
 the newest published copy is read, which may be publish.every old.
 
   # have · l late, stored after the next tick was due · r restated, corrected since
@@ -27,7 +30,8 @@ the newest published copy is read, which may be publish.every old.
   - superseded
 
 A line is stale when its newest complete tick is two periods of the job old, or
-when there is none. Exit code 3 says that a required line is stale.`,
+when there is none. Exit code 3 says that a required line is stale, or has ticks that
+failed and were given up after their attempts: pipeline run --retry tries again.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if err := checkFormat(a.output); err != nil {
@@ -41,7 +45,7 @@ when there is none. Exit code 3 says that a required line is stale.`,
 			if err != nil {
 				return err
 			}
-			db, err := openReader(cmd.Context(), cfg)
+			db, err := a.openReader(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}
@@ -55,17 +59,30 @@ when there is none. Exit code 3 says that a required line is stale.`,
 			if err != nil {
 				return err
 			}
-			if err := query.Render(a.stdout, statusTable(all, clocks, now, a.output == "table" || a.output == "markdown"), a.output); err != nil {
+			if err := a.render(statusTable(all, clocks, now, a.output == "table" || a.output == "markdown")); err != nil {
 				return err
 			}
-			if late := serve.Late(all); len(late) > 0 {
-				return withCode(exitIncomplete, fmt.Errorf("%d required series are stale; the column error says why, `pipeline doctor` what to look at, and `pipeline run` tries again", len(late)))
-			}
-			return nil
+			return withCode(exitIncomplete, incomplete(all))
 		},
 	}
 	a.rowsFlag(cmd)
 	return cmd
+}
+
+// incomplete says what the required series lack and what to do; nil if it is nothing.
+func incomplete(all []serve.Series) error {
+	var lacks []error
+	if late := serve.Late(all); len(late) > 0 {
+		lacks = append(lacks, fmt.Errorf("%d required series are stale; the column error says why, `pipeline doctor` what to look at, and `pipeline run` tries again", len(late)))
+	}
+	if stuck := serve.Stuck(all); len(stuck) > 0 {
+		ticks := 0
+		for _, s := range stuck {
+			ticks += s.Stuck
+		}
+		lacks = append(lacks, fmt.Errorf("%d failed ticks of %d required series were given up after their attempts; `pipeline run --retry` tries again", ticks, len(stuck)))
+	}
+	return errors.Join(lacks...)
 }
 
 // statusTable is the grid for people, or the same with plain values for machines.
@@ -78,6 +95,7 @@ func statusTable(all []serve.Series, clocks map[serve.Reads]serve.Clocks, now ti
 	}
 	column("VARCHAR", "job", "plugin", "chain", "state", "ticks")
 	column("TIMESTAMP", "newest")
+	column("BIGINT", "holes")
 	if people {
 		column("VARCHAR", "fetched", "on_chain", "changed", "next", "error")
 	} else {
@@ -86,10 +104,13 @@ func statusTable(all []serve.Series, clocks map[serve.Reads]serve.Clocks, now ti
 		column("TIMESTAMP", "next", "expected")
 		column("VARCHAR", "error", "error_class")
 		column("BOOLEAN", "required")
+		column("BIGINT", serve.HoleStates...)
+		column("TIMESTAMP", "newest_hole")
+		column("VARCHAR", "hole_reason")
 	}
 	for _, s := range all {
 		c := clocks[serve.Reads{Plugin: s.Plugin, Chain: s.Chain}]
-		row := []any{s.Job, orNull(s.Plugin), orNull(s.Chain), statusWord(s), orNull(s.Grid), timeOrNull(s.Newest)}
+		row := []any{s.Job, orNull(s.Plugin), orNull(s.Chain), statusWord(s), orNull(s.Grid), timeOrNull(s.Newest), int64(s.Holes())}
 		if people {
 			changed := ageOrNull(c.Changed, now)
 			if changed != nil {
@@ -99,14 +120,27 @@ func statusTable(all []serve.Series, clocks map[serve.Reads]serve.Clocks, now ti
 			if !s.Next.IsZero() {
 				next = "in " + age(s.Next.Sub(now))
 			}
-			row = append(row, ageOrNull(c.Fetched, now), ageOrNull(c.Chain, now), changed, next, orNull(shorten(s.Error, 60)))
+			row = append(row, ageOrNull(c.Fetched, now), ageOrNull(c.Chain, now), changed, next, orNull(shorten(newestTrouble(s), 60)))
 		} else {
 			row = append(row, timeOrNull(c.Fetched), timeOrNull(c.Chain), timeOrNull(c.Changed), orNull(c.Slowest),
 				timeOrNull(s.Next), timeOrNull(s.Expected), orNull(s.Error), orNull(s.Class), s.Required)
+			for _, state := range serve.HoleStates {
+				row = append(row, int64(s.Ticks[state]))
+			}
+			row = append(row, timeOrNull(s.Hole), orNull(s.Reason))
 		}
 		res.Rows = append(res.Rows, row)
 	}
 	return res
+}
+
+// newestTrouble is the newest error among the ticks shown, or else the newest hole
+// before them.
+func newestTrouble(s serve.Series) string {
+	if s.Error != "" || s.Hole.IsZero() {
+		return s.Error
+	}
+	return s.Hole.Format("2006-01-02 15:04Z ") + s.Reason
 }
 
 func ageOrNull(t, now time.Time) any {

@@ -196,6 +196,13 @@ func (e *Ethereum) answer(c request) (any, error) {
 			"number": hexutil.Uint64(b.Number), "timestamp": hexutil.Uint64(b.Time.Unix()), "hash": b.Hash(),
 			"parentHash": block(b.Number - 1).Hash(), "transactions": []string{},
 		}, nil
+	case "eth_getBalance":
+		var at json.RawMessage
+		if err := param(1, &at); err != nil {
+			return nil, err
+		}
+		_, err := e.pinned(at)
+		return "0x0", err
 	case "eth_call":
 		var msg struct {
 			To   common.Address

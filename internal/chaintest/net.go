@@ -2,7 +2,6 @@ package chaintest
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ type Net struct {
 	// EthereumURL and SolanaURL are the addresses, Secret in them.
 	EthereumURL, SolanaURL string
 
+	nodes    [2]*node // Ethereum's and Solana's
 	mu       sync.Mutex
 	ethereum http.Handler
 	solana   http.Handler
@@ -36,18 +36,30 @@ func Start(t testing.TB) *Net {
 	n.Ethereum.TeachRocketPool()
 	n.Ethereum.TeachChainlink()
 	n.Heal()
-	serve := func(handler func() http.Handler) string {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	for i, handler := range []func() http.Handler{
+		func() http.Handler { n.mu.Lock(); defer n.mu.Unlock(); return n.ethereum },
+		func() http.Handler { n.mu.Lock(); defer n.mu.Unlock(); return n.solana },
+	} {
+		node, err := startNode(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			n.seen()
 			handler().ServeHTTP(w, r)
 		}))
-		t.Cleanup(server.Close)
-		return server.URL + "/v2/" + Secret
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(node.kill)
+		n.nodes[i] = node
 	}
-	n.EthereumURL = serve(func() http.Handler { n.mu.Lock(); defer n.mu.Unlock(); return n.ethereum })
-	n.SolanaURL = serve(func() http.Handler { n.mu.Lock(); defer n.mu.Unlock(); return n.solana })
+	n.EthereumURL, n.SolanaURL = n.nodes[0].url(), n.nodes[1].url()
 	return n
 }
+
+// KillEthereum closes the node's listener and every connection to it. revive has it
+// listen at the same address again.
+func (n *Net) KillEthereum() (revive func() error) { n.nodes[0].kill(); return n.nodes[0].listen }
+
+// KillSolana is KillEthereum for Solana.
+func (n *Net) KillSolana() (revive func() error) { n.nodes[1].kill(); return n.nodes[1].listen }
 
 // Heal takes all faults away.
 func (n *Net) Heal() {

@@ -2,6 +2,7 @@ package chaintest
 
 import (
 	"math/big"
+	"time"
 
 	"github.com/ethereum/go-ethereum/crypto"
 
@@ -45,14 +46,13 @@ func hashOf(name, more string) [32]byte {
 // which adds 40 ETH.
 func (e *Ethereum) TeachRocketPool() {
 	supply := ether(350_000)
-	total := func(b Block) *big.Int { return ether(390_000 + 40*b.Days()) }
 	for call, v := range map[string]any{
 		"network.balance.staking": ether(340_000), "network.balance.reth.supply": supply,
 		"minipools.staking.count": 20_000, "minipools.finalised.count": 19_000, "megapool.validator.set.count": 1_500,
 	} {
 		e.Answer(stored(call), v)
 	}
-	e.At(stored("network.balance.total"), func(b Block) []any { return []any{total(b)} })
+	e.reportRocketPool(supply, pooled)
 	e.At(stored("network.balances.updated.block"), func(b Block) []any { return []any{new(big.Int).SetUint64(BlockAt(b.Day()).Number)} })
 	e.At(stored("network.balances.updated.timestamp"), func(b Block) []any { return []any{b.Day().Unix()} })
 	e.Answer(storedAt(hashOf("nodes.index", ".count")), 4_000)
@@ -74,9 +74,28 @@ func (e *Ethereum) TeachRocketPool() {
 	e.Answer(method("getMaximumDepositAmount() returns (uint256)").At(deposits), ether(9_000))
 	e.Answer(PoolBalance, ether(25))
 	e.Answer(method("totalSupply() returns (uint256)").At(rETH), supply)
-	e.At(method("getExchangeRate() returns (uint256)").At(rETH), func(b Block) []any { return []any{quo(pow10(18), total(b), supply)} })
 	e.Answer(method("getTotalCollateral() returns (uint256)").At(rETH), ether(2_224))
 	e.Answer(method("token0() returns (address)").At(wethPool), rETH)
 	e.Answer(method("slot0() returns (uint160,int24,uint16,uint16,uint16,uint8,bool)").At(wethPool),
 		new(big.Int).Lsh(big.NewInt(17), 92), 1_200, 1, 1, 1, 0, true) // 17/16 × 2^96
+}
+
+func pooled(b Block) *big.Int { return ether(390_000 + 40*b.Days()) }
+
+// reportRocketPool teaches the ether that a block's last report counted, and the
+// rate that follows.
+func (e *Ethereum) reportRocketPool(supply *big.Int, total func(Block) *big.Int) {
+	e.At(stored("network.balance.total"), func(b Block) []any { return []any{total(b)} })
+	e.At(method("getExchangeRate() returns (uint256)").At(rETH), func(b Block) []any { return []any{quo(pow10(18), total(b), supply)} })
+}
+
+// SlashRocketPool takes bps of the ether away from the reports from a day on.
+func (e *Ethereum) SlashRocketPool(day time.Time, bps int64) {
+	e.reportRocketPool(ether(350_000), func(b Block) *big.Int {
+		total := pooled(b)
+		if !b.Day().Before(day) {
+			total.Sub(total, quo(big.NewInt(bps), total, big.NewInt(10_000)))
+		}
+		return total
+	})
 }

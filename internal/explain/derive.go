@@ -42,8 +42,11 @@ func (e *Evidence) derive() {
 		}
 	default:
 		say("value ÷ divisor ÷ 10^decimals of the observation")
-		if name(e.Fact.Transform) == "manual-release" {
-			say("the checks refused it, and a person released it: %s", e.Fact.Reason)
+		switch name(e.Fact.Transform) {
+		case "manual-release":
+			say("the checks refused it, and a person released it: %s", strings.TrimPrefix(e.Fact.Reason, "released: "))
+		case "manual-dismiss":
+			say("the checks held it, and a person dismissed it: %s", strings.TrimPrefix(e.Fact.Reason, "dismissed: "))
 		}
 		if len(e.Observations) > 0 {
 			o := e.Observations[0]

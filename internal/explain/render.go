@@ -41,7 +41,7 @@ func Render(w io.Writer, e *Evidence, format string) error {
 	for _, l := range e.lines() {
 		res.Rows = append(res.Rows, []any{l.part, l.item, l.value})
 	}
-	return query.Render(w, res, format)
+	return query.Render(w, res, format, 0)
 }
 
 type line struct{ part, item, value string }

@@ -128,6 +128,13 @@ type pick struct {
 	proof  []exchange
 }
 
+// early reports whether the slot is too far from its tick to be given again.
+func (p pick) early(tick time.Time) bool { return p.anchor.Time.Before(tick.Add(-pickedEarly)) }
+
+// pickedEarly is how far before its tick a slot may be and still stand for it later
+// on. One from further back was picked while this machine's clock ran ahead.
+const pickedEarly = time.Hour
+
 // pickedCeiling bounds the memory; a tick is asked for again soon or never.
 const pickedCeiling = 1024
 
@@ -135,14 +142,14 @@ func (p *picked) get(tick time.Time) (pick, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	one, ok := p.byTick[tick.Unix()]
-	return one, ok
+	return one, ok && !one.early(tick)
 }
 
 // keep stores the first anchor of a tick and returns the one that stands.
 func (p *picked) keep(tick time.Time, one pick) pick {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if old, ok := p.byTick[tick.Unix()]; ok {
+	if old, ok := p.byTick[tick.Unix()]; ok && !old.early(tick) {
 		return old
 	}
 	if p.byTick == nil || len(p.byTick) >= pickedCeiling {

@@ -51,8 +51,8 @@ type Chain struct {
 	// validators root of a beacon node; "" asks nothing.
 	Genesis   string
 	Endpoints []Endpoint
-	// Verify 2 asks a second endpoint for every read pinned to a block and
-	// refuses the answer when the two differ.
+	// Verify 2 asks a second endpoint for every read of an EVM chain that is pinned to
+	// a block, and refuses the answer when the two differ.
 	Verify int
 	// BlockTime is the least time between two blocks of an EVM chain, a hint for
 	// the search of anchors; default 12 s.
@@ -138,6 +138,9 @@ func (o Options) check() error {
 		}
 		if c.Verify > 2 || c.Verify < 0 {
 			bad("chain %s: verify must be 0, 1 or 2", c.ID)
+		}
+		if c.Verify == 2 && c.Kind != EVM {
+			bad("chain %s: verify 2 is for chains of kind evm: reads of a %s chain cannot be compared", c.ID, c.Kind)
 		}
 		if o.Replay != "" {
 			continue

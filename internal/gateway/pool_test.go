@@ -93,7 +93,11 @@ func TestArchiveEndpointsComeFirstForOldTicks(t *testing.T) {
 
 func TestASecondEndpointVerifiesPinnedReads(t *testing.T) {
 	t.Parallel()
-	const block = `"result":{"number":"0x1","hash":"0xAA","timestamp":"0x5"%s}`
+	const (
+		block = `"result":{"number":"0x1","hash":"0xAA","timestamp":"0x5"%s}`
+		log   = `"result":[{"address":"0x12","blockHash":"0xAA","data":"0x0%s","logIndex":"0x0","topics":["0xEE"]%s}]`
+		proof = `"result":{"balance":"0x1","storageProof":[{"key":"0x0","value":"0x%s","proof":[]}]}`
+	)
 	for name, tt := range map[string]struct {
 		method, params, a, b string
 		kind                 sdk.Kind
@@ -106,6 +110,23 @@ func TestASecondEndpointVerifiesPinnedReads(t *testing.T) {
 		"a tag is not pinned":             {"eth_call", `[{},"latest"]`, `"result":"0x01"`, `"result":"0x02"`, "", 0},
 		"a block that differs is refused": {"eth_getBlockByNumber", `["0x1",false]`, fmt.Sprintf(block, ""), `"result":{"hash":"0xBB"}`, gateway.KindDisagreement, 1},
 		"a block one lacks is refused":    {"eth_getBlockByNumber", `["0x1",false]`, fmt.Sprintf(block, ""), `"result":null`, gateway.KindDisagreement, 1},
+		"a block neither has is no block": {"eth_getBlockByNumber", `["0x1",false]`, `"result":null`, `"result":null`, "", 1},
+		"a balance that differs":          {"eth_getBalance", `["0x12","0x1"]`, `"result":"0x1"`, `"result":"0x2"`, gateway.KindDisagreement, 1},
+		"a word of storage that differs":  {"eth_getStorageAt", `["0x12","0x0","0x1"]`, `"result":"0x01"`, `"result":"0x02"`, gateway.KindDisagreement, 1},
+		"zeros before a word are nothing": {"eth_getStorageAt", `["0x12","0x0","0x1"]`, `"result":"0x000A"`, `"result":"0xa"`, "", 1},
+		"code that differs":               {"eth_getCode", `["0x12","0x1"]`, `"result":"0x60"`, `"result":"0x"`, gateway.KindDisagreement, 1},
+		"a nonce that differs":            {"eth_getTransactionCount", `["0x12","0x1"]`, `"result":"0x1"`, `"result":"0x2"`, gateway.KindDisagreement, 1},
+		"a log one lacks":                 {"eth_getLogs", `[{"fromBlock":"0x1","toBlock":"0x2"}]`, fmt.Sprintf(log, "1", ""), `"result":[]`, gateway.KindDisagreement, 1},
+		"a log whose data differs":        {"eth_getLogs", `[{"blockHash":"0x1"}]`, fmt.Sprintf(log, "1", ""), fmt.Sprintf(log, "2", ""), gateway.KindDisagreement, 1},
+		"what a client adds to a log":     {"eth_getLogs", `[{"fromBlock":"0x1","toBlock":"0x2"}]`, fmt.Sprintf(log, "1", ""), fmt.Sprintf(log, "1", `,"blockTimestamp":"0x5"`), "", 1},
+		"logs up to now are not pinned":   {"eth_getLogs", `[{"fromBlock":"0x1","toBlock":"latest"}]`, fmt.Sprintf(log, "1", ""), `"result":[]`, "", 0},
+		"a proof of another value":        {"eth_getProof", `["0x12",["0x0"],"0x1"]`, fmt.Sprintf(proof, "1"), fmt.Sprintf(proof, "2"), gateway.KindDisagreement, 1},
+		"an equal proof":                  {"eth_getProof", `["0x12",["0x0"],"0x1"]`, fmt.Sprintf(proof, "1"), fmt.Sprintf(proof, "01"), "", 1},
+		"a receipt that differs":          {"eth_getTransactionReceipt", `["0x1"]`, `"result":{"status":"0x1"}`, `"result":{"status":"0x0"}`, gateway.KindDisagreement, 1},
+		"receipts of a block that differ": {"eth_getBlockReceipts", `["0x1"]`, `"result":[{"status":"0x1"}]`, `"result":[{"status":"0x0"}]`, gateway.KindDisagreement, 1},
+		"a transaction that differs":      {"eth_getTransactionByHash", `["0x1"]`, `"result":{"value":"0x1"}`, `"result":{"value":"0x2"}`, gateway.KindDisagreement, 1},
+		"fees that differ":                {"eth_feeHistory", `["0x1","0x1",[]]`, `"result":{"baseFeePerGas":["0x1"]}`, `"result":{"baseFeePerGas":["0x2"]}`, gateway.KindDisagreement, 1},
+		"a header that differs":           {"eth_getHeaderByNumber", `["0x1"]`, `"result":{"hash":"0xAA"}`, `"result":{"hash":"0xBB"}`, gateway.KindDisagreement, 1},
 		"no second opinion is an error":   {"eth_call", `[{},"0x1"]`, `"result":"0x01"`, `"error":{"code":-32000,"message":"missing trie node"}`, sdk.KindConfig, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -261,12 +261,13 @@ func TestOptionsWithMistakesNameThemAll(t *testing.T) {
 	_, err = gateway.New(gateway.Options{Chains: []gateway.Chain{
 		{ID: "../up", Kind: "evm"},
 		{ID: "a", Kind: "utxo"},
+		{ID: "s", Kind: "solana", Verify: 2},
 		{ID: "a", Kind: "evm", Verify: 2, Endpoints: []gateway.Endpoint{{Alias: "k", URL: "wss://secret.example/key-123456"}}},
 	}})
 	if sdk.KindOf(err) != sdk.KindConfig {
 		t.Fatalf("kind of %v", err)
 	}
-	for _, want := range []string{`"../up"`, `kind "utxo"`, "named twice", "second endpoint", `endpoint "k"`} {
+	for _, want := range []string{`"../up"`, `kind "utxo"`, "named twice", "second endpoint", `endpoint "k"`, "chain s: verify 2 is for chains of kind evm"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in:\n%v", want, err)
 		}

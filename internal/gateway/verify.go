@@ -1,10 +1,11 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
+	"reflect"
 
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
@@ -47,19 +48,74 @@ func (c *chain) verify(ctx context.Context, calls []call, replies []reply, d dem
 	}
 }
 
-func verifiable(c call) bool {
-	return c.method == "eth_call" || c.method == "eth_getBlockByNumber" || c.method == "eth_getBlockByHash"
+func verifiable(c call) bool { return said[c.method] != nil }
+
+// said makes a place for what an answer says: the fields of the specification, since
+// client software differs in those it adds, and for a block its hash, which stands
+// for all the rest. A method that is not here cannot be compared; those that say who
+// an endpoint is are checked elsewhere.
+var said = map[string]func() any{
+	"eth_call":                  func() any { return new(string) },
+	"eth_feeHistory":            func() any { return new(saidFees) },
+	"eth_getBalance":            func() any { return new(hexNumber) },
+	"eth_getBlockByHash":        func() any { return new(saidBlock) },
+	"eth_getBlockByNumber":      func() any { return new(saidBlock) },
+	"eth_getBlockReceipts":      func() any { return new([]saidReceipt) },
+	"eth_getCode":               func() any { return new(string) },
+	"eth_getHeaderByHash":       func() any { return new(saidBlock) },
+	"eth_getHeaderByNumber":     func() any { return new(saidBlock) },
+	"eth_getLogs":               func() any { return new([]saidLog) },
+	"eth_getProof":              func() any { return new(saidAccount) },
+	"eth_getStorageAt":          func() any { return new(hexNumber) },
+	"eth_getTransactionByHash":  func() any { return new(saidTransaction) },
+	"eth_getTransactionCount":   func() any { return new(hexNumber) },
+	"eth_getTransactionReceipt": func() any { return new(saidReceipt) },
 }
 
-// agree compares two answers to one question. Blocks are compared by hash,
-// because client software differs in the fields it adds.
+type (
+	saidBlock struct{ Hash string }
+	saidFees  struct {
+		OldestBlock   hexNumber
+		BaseFeePerGas []hexNumber
+		Reward        [][]hexNumber
+	}
+	saidLog struct {
+		Address, BlockHash, Data, TransactionHash string
+		LogIndex                                  hexNumber
+		Topics                                    []string
+	}
+	saidReceipt struct {
+		BlockHash, TransactionHash string
+		Status, GasUsed            hexNumber
+		Logs                       []saidLog
+	}
+	saidTransaction struct {
+		BlockHash, Hash, From, To, Input string
+		Value, Nonce                     hexNumber
+	}
+	saidAccount struct {
+		CodeHash, StorageHash string
+		Balance, Nonce        hexNumber
+		StorageProof          []struct{ Value hexNumber }
+	}
+)
+
+// hexNumber is a number without the zeros before it, which some clients write for
+// words of storage and others do not.
+type hexNumber string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (n *hexNumber) UnmarshalText(text []byte) error {
+	*n = hexNumber(bytes.TrimLeft(bytes.TrimPrefix(text, []byte("0x")), "0"))
+	return nil
+}
+
+// agree compares two answers to one question. Hexadecimal may be written in either
+// case.
 func agree(method string, first json.RawMessage, second reply) bool {
 	if second.result == nil {
 		return false
 	}
-	if method == "eth_call" {
-		return strings.EqualFold(string(first), string(second.result))
-	}
-	var a, b struct{ Hash string }
-	return json.Unmarshal(first, &a) == nil && json.Unmarshal(second.result, &b) == nil && strings.EqualFold(a.Hash, b.Hash)
+	a, b := said[method](), said[method]()
+	return json.Unmarshal(bytes.ToLower(first), a) == nil && json.Unmarshal(bytes.ToLower(second.result), b) == nil && reflect.DeepEqual(a, b)
 }

@@ -11,6 +11,8 @@ import (
 // the terminal's signals. When the host dies the plugin notices by itself.
 func processAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-func residentBytes(int) (int64, error) {
-	return 0, errors.New("resident memory is only known on Linux")
+func family(int) (int64, []int, error) {
+	return 0, nil, errors.New("resident memory is only known on Linux")
 }
+
+func peakBytes(int) int64 { return 0 }

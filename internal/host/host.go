@@ -116,6 +116,7 @@ func (h *Host) forget(p *Process) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.processes, p)
+	h.used[p.binary.Name].peak = p.peak.Load()
 	if p.child != nil && p.child.crashed() {
 		h.used[p.binary.Name].crashes++
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -11,8 +12,8 @@ import (
 // cap between two looks; the limit of the service or container bounds that.
 const rssEvery = 500 * time.Millisecond
 
-// watchMemory ends the process when it takes more resident memory than limit
-// bytes. It returns when the process has ended.
+// watchMemory ends the process and all it has started when they take more resident
+// memory than limit bytes. It returns when the process has ended.
 func (p *Process) watchMemory(limit int64) {
 	look := time.NewTicker(rssEvery)
 	defer look.Stop()
@@ -22,10 +23,15 @@ func (p *Process) watchMemory(limit int64) {
 			return
 		case <-look.C:
 		}
-		if used, err := p.RSS(); err == nil && used > limit {
-			p.child.killBecause(fmt.Sprintf("it took %d MiB of memory, its cap (plugins.max_rss) is %d MiB", used>>20, limit>>20))
-			return
+		used, pids, err := p.family()
+		if err != nil || used <= limit {
+			continue
 		}
+		p.child.killBecause(fmt.Sprintf("it took %d MiB of memory with all it started, its cap (plugins.max_rss) is %d MiB", used>>20, limit>>20))
+		for _, pid := range pids { // those that left the group
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+		}
+		return
 	}
 }
 
@@ -36,13 +42,19 @@ type Usage struct {
 	// bytes, as far as the system tells.
 	Running int
 	RSS     int64
+	// PeakRSS is the most resident memory, in bytes, that the process which ended last
+	// was seen to take; 0 if none has ended, or the system does not tell.
+	PeakRSS int64
 	// Starts counts processes; Crashes those that ended without being asked to, by
 	// themselves or because the host had to kill them.
 	Starts, Crashes uint64
 }
 
 // usage counts what has ended.
-type usage struct{ starts, crashes uint64 }
+type usage struct {
+	starts, crashes uint64
+	peak            int64 // of the last one
+}
 
 // Usage tells what each plugin that was ever started costs, by name.
 func (h *Host) Usage() []Usage {
@@ -50,7 +62,7 @@ func (h *Host) Usage() []Usage {
 	running := slices.Collect(maps.Keys(h.processes))
 	all := map[string]*Usage{}
 	for name, u := range h.used {
-		all[name] = &Usage{Plugin: name, Starts: u.starts, Crashes: u.crashes}
+		all[name] = &Usage{Plugin: name, PeakRSS: u.peak, Starts: u.starts, Crashes: u.crashes}
 	}
 	h.mu.Unlock()
 	for _, p := range running {

@@ -20,6 +20,9 @@ func TestAPluginThatLeaksIsKilledAtItsCapAndSaysWhy(t *testing.T) {
 		t.Errorf("fetch = %v (%s), want an internal error that names the cap", err, sdk.KindOf(err))
 	}
 	p.Stop()
+	if got := h.Usage(); len(got) != 1 || got[0].PeakRSS < 96<<20 || got[0].RSS != 0 {
+		t.Errorf("usage = %+v, want a peak beyond the cap and nothing now", got)
+	}
 	// The next process is a new one.
 	again, err := h.Start(t.Context(), p.Binary())
 	if err != nil {
@@ -35,6 +38,26 @@ func TestAPluginThatLeaksIsKilledAtItsCapAndSaysWhy(t *testing.T) {
 	}
 }
 
+func TestTheMemoryOfWhatAPluginStartsCountsToo(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("resident memory is known on Linux only")
+	}
+	for name, escape := range map[string]string{"a child in its group": "", "a child in a session of its own": "yes"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, _ := newHost(t, Options{MaxRSS: 96 << 20})
+			child := newLifeline(t)
+			p := start(t, h, "forker")
+			err := p.Fetch(t.Context(), do("grandchild", "child", child.path, "leak", "yes", "escape", escape), &basket{})
+			if err == nil || !strings.Contains(err.Error(), "plugins.max_rss") {
+				t.Errorf("fetch = %v, want an error that names the cap", err)
+			}
+			child.waitGone(t)
+		})
+	}
+}
+
 func TestAPluginThatIsStoppedHasNotCrashed(t *testing.T) {
 	t.Parallel()
 	h, _ := newHost(t, Options{})
@@ -42,5 +65,8 @@ func TestAPluginThatIsStoppedHasNotCrashed(t *testing.T) {
 	got := h.Usage()
 	if len(got) != 1 || got[0].Crashes != 0 || got[0].Running != 0 || got[0].Starts != 1 {
 		t.Errorf("usage = %+v", got)
+	}
+	if runtime.GOOS == "linux" && (got[0].PeakRSS < 1<<20 || got[0].PeakRSS > 64<<20) {
+		t.Errorf("its peak is %d bytes, want its own few MiB", got[0].PeakRSS)
 	}
 }

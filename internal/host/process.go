@@ -35,6 +35,7 @@ type Process struct {
 	rpc    pluginv1.PluginClient
 	desc   sdk.Description
 	busy   atomic.Bool
+	peak   atomic.Int64 // most resident bytes seen so far
 	stop   sync.Once
 }
 
@@ -134,13 +135,29 @@ func (p *Process) PID() int {
 	return p.child.pid
 }
 
-// RSS is the resident memory of the process in bytes; it is known on Linux while
-// the process lives.
+// RSS is the resident memory of the process and of all it has started, in bytes; it
+// is known on Linux while the process lives.
 func (p *Process) RSS() (int64, error) {
+	used, _, err := p.family()
+	return used, err
+}
+
+func (p *Process) family() (used int64, pids []int, err error) {
 	if p.Exited() {
-		return 0, errors.New("the process has ended")
+		return 0, nil, errors.New("the process has ended")
 	}
-	return residentBytes(p.PID())
+	used, pids, err = family(p.PID())
+	p.grew(used)
+	return used, pids, err
+}
+
+// grew notes how much memory the process was seen to take.
+func (p *Process) grew(used int64) {
+	for {
+		if before := p.peak.Load(); used <= before || p.peak.CompareAndSwap(before, used) {
+			return
+		}
+	}
 }
 
 // Exited reports that the process has ended, with all its children.
@@ -166,6 +183,9 @@ func (p *Process) ExitReason() string { return p.child.reason() }
 func (p *Process) Stop() {
 	p.stop.Do(func() {
 		defer p.host.forget(p)
+		if pid := p.PID(); pid != 0 && !p.Exited() {
+			p.grew(peakBytes(pid)) // the kernel saw more than single looks did
+		}
 		p.child.asking()
 		asked := make(chan struct{})
 		go func() {

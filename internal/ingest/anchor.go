@@ -70,7 +70,7 @@ func (r *Runner) agree(ctx context.Context, need sdk.ChainNeed, w Work) (map[tim
 	}
 	asking, cancel := context.WithTimeout(ctx, cmpOrDuration(w.Timeout, 5*time.Minute))
 	defer cancel()
-	found, errs := r.Gateway.Anchors(asking, chain, missing)
+	found, errs := r.network(w).Anchors(asking, chain, missing)
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}

@@ -55,6 +55,7 @@ type Stretch struct {
 	narrowed bool
 	tried    map[time.Time]int
 	again    map[time.Time]bool // due ticks that have their rows
+	recorded map[time.Time]bool // due ticks that are read from recordings
 	closing  []time.Time        // lost ticks the ledger does not call so yet
 }
 
@@ -62,16 +63,20 @@ type Stretch struct {
 func (b Backfill) Work() []Work {
 	var all []Work
 	for _, s := range b.Stretches {
-		var fresh, again []time.Time
-		for _, tick := range s.Due {
-			if s.again[tick] {
-				again = append(again, tick)
-			} else {
-				fresh = append(fresh, tick)
+		for _, again := range []bool{false, true} {
+			var ticks, shelved []time.Time
+			for _, tick := range s.Due {
+				switch {
+				case s.again[tick] != again:
+				case s.recorded[tick]:
+					shelved = append(shelved, tick)
+				default:
+					ticks = append(ticks, tick)
+				}
 			}
+			all = append(all, s.job.work(s.Series, s.need, ticks, s.tried, again)...)
+			all = append(all, s.job.recordedWork(s.Series, s.need, shelved, s.tried, again)...)
 		}
-		all = append(all, s.job.work(s.Series, s.need, fresh, s.tried, false)...)
-		all = append(all, s.job.work(s.Series, s.need, again, s.tried, true)...)
 	}
 	return all
 }
@@ -87,8 +92,9 @@ func Narrowed(job string, tokens []sdk.TokenID) string {
 	return job + ":" + strings.Join(slices.Compact(names), "+")
 }
 
-// PlanBackfill compares a range with the ledger and writes nothing. Every plugin
-// belongs to the first of the jobs that takes it. chains lists the configured ones.
+// PlanBackfill compares a range with the ledger and writes nothing; without a Store it
+// plans for a warehouse that is empty. Every plugin belongs to the first of the jobs
+// that takes it. chains lists the configured ones.
 func (r *Runner) PlanBackfill(ctx context.Context, rng Range, jobs []Job, plugins []*Plugin, chains []sdk.ChainID) (Backfill, error) {
 	now := r.now()
 	if rng.To.After(now) {
@@ -120,12 +126,18 @@ func (r *Runner) PlanBackfill(ctx context.Context, rng Range, jobs []Job, plugin
 				skip("job %s: plugin %s needs chain %s, which the configuration does not have", job.Name, name, need.Chain)
 				continue
 			}
-			ticks := rng.ticks(job)
-			if len(ticks) == 0 {
+			job := r.settle(job, need)
+			ticks, early := job.come(rng.ticks(job), now)
+			if early > 0 && (rng.Every > 0 || len(ticks) == 0) { // the schedule reads its own
+				skip("job %s: plugin %s: ticks on %s after %s are left out (%d): their blocks are not final yet", job.Name, name, need.Chain, now.Add(-job.Delay).Format(time.RFC3339), early)
+			}
+			if len(ticks) == 0 && early == 0 {
 				skip("job %s: plugin %s: no tick of its schedule lies in the range; --every sets a step", job.Name, name)
+			}
+			if len(ticks) == 0 {
 				continue
 			}
-			s, err := r.stretch(ctx, rng, r.settle(job, need), p, need, ticks, now)
+			s, err := r.stretch(ctx, rng, job, p, need, ticks, now)
 			if err != nil {
 				return Backfill{}, err
 			}
@@ -151,34 +163,47 @@ func (rng Range) ticks(job Job) []time.Time {
 	return ticks
 }
 
+// come cuts off the ticks that are not due yet, and says how many these are. What
+// begin writes down ends there as well: a newer tick in the ledger would pass for one
+// that has all scheduled ticks before it.
+func (j Job) come(ticks []time.Time, now time.Time) (come []time.Time, early int) {
+	n, _ := slices.BinarySearchFunc(ticks, now.Add(-j.Delay).Add(1), time.Time.Compare)
+	return ticks[:n], len(ticks) - n
+}
+
 // stretch sorts the ticks of one series into covered, due and lost.
 func (r *Runner) stretch(ctx context.Context, rng Range, job Job, p *Plugin, need sdk.ChainNeed, ticks []time.Time, now time.Time) (Stretch, error) {
 	s := Stretch{
 		Series: Series{Job: job.Name, Plugin: p.Binary.Name, Chain: need.Chain}, Asked: len(ticks), job: job, need: need,
-		tried: map[time.Time]int{}, again: map[time.Time]bool{},
+		tried: map[time.Time]int{}, again: map[time.Time]bool{}, recorded: map[time.Time]bool{},
 	}
 	if len(rng.Tokens) > 0 {
 		s.job.Tokens, s.narrowed = rng.Tokens, true
 		s.Job = Narrowed(job.Name, rng.Tokens)
 	}
 	known := map[time.Time]store.Task{}
-	tasks, err := r.Store.Tasks(ctx, store.TaskFilter{
-		Job: s.Job, Plugin: s.Plugin, Chain: s.Chain, From: ticks[0], To: ticks[len(ticks)-1],
-	})
-	if err != nil {
-		return s, err
-	}
-	for _, t := range tasks {
-		known[t.Tick.UTC()] = t
+	if r.Store != nil {
+		tasks, err := r.Store.Tasks(ctx, store.TaskFilter{
+			Job: s.Job, Plugin: s.Plugin, Chain: s.Chain, From: ticks[0], To: ticks[len(ticks)-1],
+		})
+		if err != nil {
+			return s, err
+		}
+		for _, t := range tasks {
+			known[t.Tick.UTC()] = t
+		}
 	}
 	current := job.current(now)
+	recorded := r.recorded(s.Series)
 	for _, tick := range ticks {
 		t := known[tick]
 		s.tried[tick] = t.Attempts
 		// A row that is refused as a whole would be refused again: a person decides.
 		covered := t.State == store.StateHave || t.State == store.StateQuarantined
 		s.again[tick] = covered
-		readable := need.ReadsPast || need.Offline || tick.Equal(current)
+		live := need.ReadsPast || need.Offline || tick.Equal(current)
+		s.recorded[tick] = !live && recorded(tick)
+		readable := live || s.recorded[tick]
 		switch {
 		case covered && readable && (rng.Refetch || need.ReadsPast && t.Finality == sdk.Provisional):
 			s.Due = append(s.Due, tick)
@@ -195,11 +220,16 @@ func (r *Runner) stretch(ctx context.Context, rng Range, job Job, p *Plugin, nee
 	}
 	if !need.Offline {
 		batch := cmpOr(rng.MaxBatch[need.Chain], 100)
-		for _, group := range batches(slices.Clone(s.Due), need.MaxAnchors) {
+		for _, group := range batches(s.live(), need.MaxAnchors) {
 			s.Requests += (len(group) + batch - 1) / batch
 		}
 	}
 	return s, nil
+}
+
+// live are the due ticks that endpoints are asked about.
+func (s Stretch) live() []time.Time {
+	return slices.DeleteFunc(slices.Clone(s.Due), func(tick time.Time) bool { return s.recorded[tick] })
 }
 
 // estimateAnchors guesses what finding the blocks will cost: one request for the
@@ -211,16 +241,20 @@ func (r *Runner) estimateAnchors(ctx context.Context, rng Range, plan *Backfill)
 		if s.need.Offline {
 			continue
 		}
-		byChain[s.Chain] = append(byChain[s.Chain], s.Due...)
+		byChain[s.Chain] = append(byChain[s.Chain], s.live()...)
 	}
 	for chain, ticks := range byChain {
 		slices.SortFunc(ticks, time.Time.Compare)
 		ticks = slices.CompactFunc(ticks, time.Time.Equal)
-		known, err := r.Store.FinalAnchors(ctx, chain, ticks)
-		if err != nil {
-			return err
+		missing := len(ticks)
+		if r.Store != nil {
+			known, err := r.Store.FinalAnchors(ctx, chain, ticks)
+			if err != nil {
+				return err
+			}
+			missing -= len(known)
 		}
-		if missing := len(ticks) - len(known); missing > 0 {
+		if missing > 0 {
 			batch := cmpOr(rng.MaxBatch[chain], 100)
 			plan.Anchors[chain] = 1 + (missing+49)/50*3*((100+batch-1)/batch)
 		}
@@ -242,7 +276,7 @@ func (r *Runner) BeginBackfill(ctx context.Context, plan Backfill) error {
 		lost := make([]Verdict, len(s.closing))
 		for i, tick := range s.closing {
 			lost[i] = Verdict{tick, store.StateUnrecoverable, sdk.KindUnrecoverable,
-				"asked for by a backfill; this chain's past state cannot be read"}
+				"asked for by a backfill; " + noPast}
 		}
 		if err := r.close(ctx, s.Series, lost, now); err != nil {
 			return err

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lst-pipeline/lst-pipeline/internal/host"
+	"github.com/lst-pipeline/lst-pipeline/internal/schedule"
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
@@ -150,6 +152,42 @@ func TestABackfillLeavesNoGapBehind(t *testing.T) {
 	}
 }
 
+// A backfill with a step of its own must not pass for the schedule's ticks before it.
+func TestABackfillBetweenTwoTicksHidesNone(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	job := Job{Name: "state", Schedule: schedule.MustParse("45 * * * *", ""), CatchUp: CatchUpAll, Max: 1000}
+	plugins := []*Plugin{reader("past", "ethereum", true)}
+	r := planner(t, at(12, 3))
+	r.Settle = map[sdk.ChainID]time.Duration{"ethereum": 20 * time.Minute}
+	put(t, r, store.TaskKey{Job: "state", Plugin: "past", Chain: "ethereum", Tick: at(10, 45)}, "have", sdk.Finalized)
+	plan, err := r.PlanBackfill(ctx, Range{From: at(9, 0), To: at(12, 3), Every: time.Hour}, []Job{job}, plugins, chains)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.BeginBackfill(ctx, plan); err != nil {
+		t.Fatal(err)
+	}
+	s := plan.Stretches[0]
+	if d := cmp.Diff([]time.Time{at(9, 0), at(10, 0), at(11, 0)}, s.Due); d != "" {
+		t.Error(d)
+	}
+	if len(plan.Skipped) != 1 || !strings.Contains(plan.Skipped[0], "after 2026-03-01T11:43:00Z are left out (1)") {
+		t.Errorf("what is left out: %q", plan.Skipped)
+	}
+	for _, tick := range s.Due {
+		put(t, r, taskKey(s.Series, tick), "have", sdk.Finalized)
+	}
+	r.Now = func() time.Time { return at(12, 10) }
+	work, _, err := r.Due(ctx, []Job{job}, plugins, chains)
+	if err != nil || len(work) != 1 {
+		t.Fatalf("%+v, %v", work, err)
+	}
+	if d := cmp.Diff([]time.Time{at(11, 45)}, work[0].Ticks); d != "" {
+		t.Error(d)
+	}
+}
+
 // Stopping a backfill costs what is in hand; the same command goes on.
 func TestAStoppedBackfillGoesOnWhereItWas(t *testing.T) {
 	t.Parallel()
@@ -204,5 +242,14 @@ func TestTheEstimateOfRequestsIsAboutRight(t *testing.T) {
 	spent := p.ask(t, `SELECT sum(requests)::BIGINT FROM ingest_task WHERE plugin = 'rocketpool'`)
 	if spent[0] != fmt.Sprint(2) {
 		t.Errorf("the ledger says %s requests of rocketpool", spent[0])
+	}
+	ticks, calls := 0, 0
+	for _, o := range sum.Outcomes {
+		if o.Plugin == "rocketpool" {
+			ticks, calls = ticks+1, calls+o.Calls
+		}
+	}
+	if calls < ticks || calls > 4*ticks { // each tick has its own block
+		t.Errorf("%d calls for %d ticks of rocketpool", calls, ticks)
 	}
 }

@@ -83,7 +83,7 @@ func (r *Runner) result(ctx context.Context, rd *reading, i int, memory *memory)
 		stats = rd.session.Stats()
 	}
 	facts := transforms.Normalise(in)
-	memory.add(facts.Metrics)
+	memory.add(in.Previous, facts.Metrics)
 	for _, f := range failures {
 		if why := contradicted(f, rd.session); why != "" {
 			facts.Rejects = append(facts.Rejects, disagreement(f.Token, anchor.Time, why))
@@ -115,12 +115,13 @@ func (r *Runner) result(ctx context.Context, rd *reading, i int, memory *memory)
 	}
 	if res.Task.State == store.StatePartial {
 		var more string
-		res.Task.NextTry, more = r.nextTry(w, tick)
+		res.Task.NextTry, more = r.nextTry(w, tick, res.Task.ErrorClass)
 		res.Task.Error += more
 	}
 	return res, Outcome{
 		Series: w.Series, Tick: tick, State: res.Task.State, Kind: res.Task.ErrorClass, Message: res.Task.Error,
-		Rows: kept, Rejects: len(facts.Rejects), Requests: int(res.Task.Requests), Took: now.Sub(rd.started),
+		Rows: kept, Rejects: len(facts.Rejects), Requests: int(res.Task.Requests),
+		Calls: int(share(int64(stats.Calls), len(rd.anchors), i)), Took: now.Sub(rd.started),
 	}
 }
 
@@ -155,8 +156,8 @@ func share(total int64, n, i int) int64 {
 	return part
 }
 
-// memory holds the newest trusted value of every series before each anchor of a
-// reading: what is stored, and what earlier anchors of the reading brought.
+// memory holds the past of every series before each anchor of a reading: what is
+// stored, and what earlier anchors of the reading brought.
 type memory struct {
 	stored []map[transforms.Key]transforms.Last // by anchor
 	fresh  map[transforms.Key]transforms.Last
@@ -180,7 +181,7 @@ func (r *Runner) previous(ctx context.Context, rd *reading) (*memory, error) {
 func (m *memory) at(i int, moment time.Time) map[transforms.Key]transforms.Last {
 	all := m.stored[i]
 	for k, last := range m.fresh {
-		if last.TS.Before(moment) && last.TS.After(all[k].TS) {
+		if last.Seen.Before(moment) && last.Seen.After(all[k].Seen) {
 			all[k] = last
 		}
 	}
@@ -190,17 +191,20 @@ func (m *memory) at(i int, moment time.Time) map[transforms.Key]transforms.Last 
 // exactLimit is what value_exact cannot hold.
 var exactLimit = new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(20), nil))
 
-// add keeps what Previous would give once the facts are stored.
-func (m *memory) add(facts []transforms.MetricFact) {
+// add keeps what PreviousAt would give once the facts are stored; past is what they
+// were judged by.
+func (m *memory) add(past map[transforms.Key]transforms.Last, facts []transforms.MetricFact) {
 	for _, f := range facts {
-		if f.Value == nil || f.Quality != sdk.QualityOK || new(big.Rat).Abs(f.Value).Cmp(exactLimit) >= 0 {
+		k := transforms.Key{Metric: f.Metric, Token: f.Token, Basis: f.Basis}
+		if f.Value == nil || !f.TS.After(past[k].Seen) || new(big.Rat).Abs(f.Value).Cmp(exactLimit) >= 0 {
 			continue
 		}
-		k := transforms.Key{Metric: f.Metric, Token: f.Token}
-		if !f.TS.Before(m.fresh[k].TS) {
+		if f.Quality != sdk.QualitySuspect {
 			rounded, _ := new(big.Rat).SetString(f.Value.FloatString(18))
-			m.fresh[k] = transforms.Last{TS: f.TS, Value: rounded}
+			past[k] = past[k].Then(f.TS, rounded)
 		}
+		past[k] = past[k].Saw(f.TS)
+		m.fresh[k] = past[k]
 	}
 }
 

@@ -69,7 +69,7 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 	// Nobody runs a series twice at a time, so what looks running was left by a run
 	// that could not even write down its end: the disk was full.
 	filter := store.TaskFilter{
-		Job: series.Job, Plugin: series.Plugin, Chain: series.Chain, TryBy: now,
+		Job: series.Job, Plugin: series.Plugin, Chain: series.Chain, To: now, TryBy: now,
 		States: []string{store.StateDue, store.StateRunning, store.StateFailed, store.StatePartial},
 	}
 	if job.Retry {
@@ -81,11 +81,13 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 	}
 	current := job.current(now)
 	tried := map[time.Time]int{}
-	var ticks []time.Time
+	var ticks, shelved []time.Time // to be read from the chain, and from recordings
 	var lost []Verdict
+	recorded := r.recorded(series)
 	for _, t := range open {
-		if !need.ReadsPast && t.Tick.Before(current) {
-			why := "not read while it was the current tick; this chain's past state cannot be read"
+		past := !need.ReadsPast && t.Tick.Before(current)
+		if past && !recorded(t.Tick) {
+			why := missedTick + noPast
 			if t.Error != "" {
 				why += " (last error: " + t.Error + ")"
 			}
@@ -96,35 +98,37 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 			continue
 		}
 		ended := t.State == store.StateFailed || t.State == store.StatePartial
-		if ended && givenUp(job.Attempts, t.Attempts) && !job.Retry {
+		if ended && givenUp(job.Attempts, t.Attempts, t.ErrorClass) && !job.Retry {
 			continue
 		}
-		ticks = append(ticks, t.Tick)
 		tried[t.Tick] = t.Attempts
+		if past {
+			shelved = append(shelved, t.Tick)
+		} else {
+			ticks = append(ticks, t.Tick)
+		}
 	}
 	if err := r.close(ctx, series, lost, now); err != nil {
 		return nil, err
 	}
-	again, err := r.provisional(ctx, series, need, now)
+	again, err := r.provisional(ctx, series, job, need, now)
 	if err != nil {
 		return nil, err
 	}
+	// What waits on a shelf comes last: a tick that can be read only now does not wait.
 	work := job.work(series, need, ticks, tried, false)
-	return append(work, job.work(series, need, again, nil, true)...), nil
+	work = append(work, job.work(series, need, again, nil, true)...)
+	return append(work, job.recordedWork(series, need, shelved, tried, false)...), nil
 }
 
 // begin writes into the ledger what the schedule has come to, so that whatever is
 // written after it, a series has no tick that nobody knows of.
 func (r *Runner) begin(ctx context.Context, series Series, job Job, need sdk.ChainNeed, now time.Time) error {
-	newest, err := r.Store.Tasks(ctx, store.TaskFilter{Job: series.Job, Plugin: series.Plugin, Chain: series.Chain, Newest: true, Limit: 1})
-	if err != nil {
+	last, ok, err := r.watermark(ctx, series, now)
+	if err != nil || !ok {
 		return err
 	}
-	var last time.Time
-	if len(newest) > 0 {
-		last = newest[0].Tick
-	}
-	plan := MakePlan(job.Schedule, Policy{CatchUp: job.CatchUp, Max: job.Max, ReadsPast: need.ReadsPast}, last, now.Add(-job.Delay))
+	plan := MakePlan(job.Schedule, Policy{CatchUp: job.CatchUp, Max: job.Max, ReadsPast: need.ReadsPast, Recorded: r.recorded(series)}, last, now.Add(-job.Delay))
 	if err := r.close(ctx, series, plan.Closed, now); err != nil {
 		return err
 	}
@@ -134,6 +138,40 @@ func (r *Runner) begin(ctx context.Context, series Series, job Job, need sdk.Cha
 	}
 	_, err = r.Store.PutTasks(ctx, keys)
 	return err
+}
+
+// watermark is the newest tick that the ledger has of a series and that has come,
+// zero for a new series. It is not ok when all ticks are yet to come although they
+// were read: the clock is behind, and nothing can be planned by it.
+func (r *Runner) watermark(ctx context.Context, series Series, now time.Time) (last time.Time, ok bool, err error) {
+	filter := store.TaskFilter{Job: series.Job, Plugin: series.Plugin, Chain: series.Chain, Newest: true, Limit: 1}
+	newest, err := r.Store.Tasks(ctx, filter)
+	if err != nil || len(newest) == 0 {
+		return time.Time{}, true, err
+	}
+	if last = newest[0].Tick; !last.After(now) && !newest[0].EndedAt.After(now) {
+		return last, true, nil
+	}
+	dropped, err := r.Store.DropAhead(ctx, series.Job, series.Plugin, series.Chain, now)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	log := r.Log.With("job", series.Job, "plugin", series.Plugin, "chain", string(series.Chain), "newest", last, "now", now)
+	if dropped > 0 {
+		log.Warn("the clock was ahead and was set back; what it made of ticks that had not come is forgotten, and they are planned anew", "ticks", dropped)
+	}
+	filter.To = now
+	if newest, err = r.Store.Tasks(ctx, filter); err == nil && len(newest) > 0 {
+		return newest[0].Tick, true, nil
+	} else if err != nil {
+		return time.Time{}, false, err
+	}
+	filter.To = time.Time{}
+	if newest, err = r.Store.Tasks(ctx, filter); err != nil || len(newest) == 0 {
+		return time.Time{}, true, err
+	}
+	log.Warn("the clock is behind all that was read: nothing is planned by it; set the machine's clock")
+	return time.Time{}, false, nil
 }
 
 // settle delays the job's ticks on a chain by what its blocks take to be final.

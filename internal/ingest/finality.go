@@ -16,21 +16,22 @@ import (
 const finalAfter = 20 * time.Minute
 
 // provisional lists the ticks of a series that were read before finality and can
-// now be read again.
-func (r *Runner) provisional(ctx context.Context, series Series, need sdk.ChainNeed, now time.Time) ([]time.Time, error) {
+// now be read again. Partial ones are tried again anyway until they are given up.
+func (r *Runner) provisional(ctx context.Context, series Series, job Job, need sdk.ChainNeed, now time.Time) ([]time.Time, error) {
 	if !need.ReadsPast {
 		return nil, nil // the value of that moment is gone, and the row says what it is
 	}
 	tasks, err := r.Store.Tasks(ctx, store.TaskFilter{
 		Job: series.Job, Plugin: series.Plugin, Chain: series.Chain, Finality: sdk.Provisional, TryBy: now,
-		States: []string{store.StateHave, store.StateQuarantined},
+		States: []string{store.StateHave, store.StateQuarantined, store.StatePartial},
 	})
 	if err != nil {
 		return nil, err
 	}
 	var ticks []time.Time
 	for _, t := range tasks {
-		if now.Sub(t.AnchorTime) >= finalAfter {
+		open := t.State == store.StatePartial && (job.Retry || !givenUp(job.Attempts, t.Attempts, t.ErrorClass))
+		if !open && now.Sub(t.AnchorTime) >= finalAfter {
 			ticks = append(ticks, t.Tick)
 		}
 	}

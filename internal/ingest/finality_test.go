@@ -12,6 +12,7 @@ import (
 
 	"github.com/lst-pipeline/lst-pipeline/internal/chaintest"
 	"github.com/lst-pipeline/lst-pipeline/internal/gateway"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
@@ -88,6 +89,36 @@ func TestWhatWasReadBeforeFinalityIsReadAgainAndCorrected(t *testing.T) {
 	}
 	if work, _, err := p.Due(t.Context(), []Job{job}, p.plugins, chains); err != nil || len(work) != 0 {
 		t.Errorf("what is final is read again: %v, %v", work, err)
+	}
+}
+
+func TestAPartialTickThatWasGivenUpBecomesFinalOnce(t *testing.T) {
+	t.Parallel()
+	r := planner(t, at(12, 30))
+	key := store.TaskKey{Job: "state", Plugin: "past", Chain: "ethereum", Tick: at(12, 0)}
+	if _, err := r.Store.Commit(t.Context(), store.TaskResult{KnownAt: at(12, 1), Task: store.Task{
+		TaskKey: key, State: store.StatePartial, ErrorClass: sdk.KindLayout, Error: "a pool has another layout", RunID: "r",
+		AnchorHeight: 1, AnchorTime: at(11, 59), Finality: sdk.Provisional,
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name     string
+		attempts int
+		retry    bool
+		again    bool
+	}{
+		{"one that was given up is read again like any other", 1, false, true},
+		{"one that is tried again is not read twice", 2, false, false},
+		{"nor one that a person has tried again", 1, true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			job := Job{Name: "state", Schedule: every(time.Hour), Attempts: c.attempts, Retry: c.retry}
+			work, _, err := r.Due(t.Context(), []Job{job}, []*Plugin{reader("past", "ethereum", true)}, chains)
+			if err != nil || len(work) != 1 || work[0].Again != c.again || len(work[0].Ticks) != 1 {
+				t.Errorf("%+v, %v", work, err)
+			}
+		})
 	}
 }
 

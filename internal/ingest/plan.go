@@ -18,7 +18,7 @@ type Ticker interface {
 	Next(t time.Time) time.Time
 }
 
-// CatchUp says what happens to ticks missed while nothing was running.
+// CatchUp says what happens to ticks that were not read while they were current.
 type CatchUp string
 
 // The catch-up policies.
@@ -41,9 +41,18 @@ type Policy struct {
 	// Max is how many missed ticks CatchUpAll reads; 0 means 1000.
 	Max int
 	// ReadsPast is false where a tick can only be read while it is the newest one
-	// (Solana). Older ticks are then lost and the ledger says so.
+	// (Solana). Older ticks are then lost and the ledger says so, but for those that
+	// are Recorded; nil means none.
 	ReadsPast bool
+	Recorded  func(tick time.Time) bool
 }
+
+// missedTick begins the reason of every tick that was closed without being read. Why
+// it was missed (nothing ran, the machine slept, its plugin hung) nobody knows.
+const missedTick = "not read while it was the current tick; "
+
+// noPast is why a tick cannot be read any more.
+const noPast = "this chain's past state cannot be read"
 
 // Verdict is a tick the planner closes without reading it.
 type Verdict struct {
@@ -59,11 +68,6 @@ type Plan struct {
 	Closed []Verdict   // ascending
 }
 
-// maxTicks bounds how far a plan looks back, so that a per-minute schedule after
-// a year of downtime still plans in a moment. Older ticks are one verdict each in
-// the ledger only up to this number; the newest count most.
-const maxTicks = 50_000
-
 // MakePlan computes what is due for ticks after newest (the newest tick the
 // ledger knows; zero when the series is new) up to now. Every tick in that range
 // ends up in exactly one of Due and Closed, so none can be lost silently.
@@ -77,9 +81,6 @@ func MakePlan(t Ticker, p Policy, newest, now time.Time) Plan {
 		return Plan{Due: []time.Time{current}}
 	}
 	missed := t.Ticks(newest, now)
-	if len(missed) > maxTicks {
-		missed = missed[len(missed)-maxTicks:]
-	}
 	var plan Plan
 	limit := p.Max
 	if limit <= 0 {
@@ -90,15 +91,15 @@ func MakePlan(t Ticker, p Policy, newest, now time.Time) Plan {
 		switch {
 		case age == 0:
 			plan.Due = append(plan.Due, tick)
-		case !p.ReadsPast:
+		case !p.ReadsPast && (p.Recorded == nil || !p.Recorded(tick)):
 			plan.Closed = append(plan.Closed, Verdict{tick, "unrecoverable", sdk.KindUnrecoverable,
-				"missed while nothing was running; this chain's past state cannot be read"})
+				missedTick + noPast})
 		case p.CatchUp == CatchUpSkip || p.CatchUp == CatchUpLast:
 			plan.Closed = append(plan.Closed, Verdict{tick, "superseded", "",
-				fmt.Sprintf("missed while nothing was running; catch_up: %s reads only the newest (pipeline backfill closes the gap)", p.CatchUp)})
+				fmt.Sprintf(missedTick+"catch_up: %s reads only the newest (pipeline backfill closes the gap)", p.CatchUp)})
 		case age >= limit:
 			plan.Closed = append(plan.Closed, Verdict{tick, "superseded", "",
-				fmt.Sprintf("missed while nothing was running; beyond catch_up_max %d (pipeline backfill closes the gap)", limit)})
+				fmt.Sprintf(missedTick+"beyond catch_up_max %d (pipeline backfill closes the gap)", limit)})
 		default:
 			plan.Due = append(plan.Due, tick)
 		}

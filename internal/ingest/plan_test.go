@@ -6,6 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/schedule"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
 )
 
 // every is a Ticker with a tick each period since the Unix epoch.
@@ -62,6 +65,36 @@ func TestMakePlan(t *testing.T) {
 	}
 }
 
+// Sixty days of minutes: nothing is too long ago to be written down.
+func TestALongDowntimeIsInTheLedgerTickByTick(t *testing.T) {
+	t.Parallel()
+	const missed = 60 * 24 * 60
+	start := at(0, 0)
+	minutely := schedule.MustParse("* * * * *", "")
+	r := planner(t, start)
+	plugins := []*Plugin{reader("past", "ethereum", true), reader("now", "solana", false)}
+	job := Job{Name: "state", Schedule: minutely, CatchUp: CatchUpAll, Max: 1000}
+	for _, now := range []time.Time{start, start.Add(missed * time.Minute)} {
+		r.Now = func() time.Time { return now }
+		if _, _, err := r.Due(t.Context(), []Job{job}, plugins, chains); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := r.Store.Tasks(t.Context(), store.TaskFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for _, task := range got {
+		counts[string(task.Chain)+" "+task.State]++
+	}
+	if d := cmp.Diff(map[string]int{
+		"ethereum due": 1001, "ethereum superseded": missed - 1000, "solana due": 1, "solana unrecoverable": missed,
+	}, counts); d != "" {
+		t.Error(d)
+	}
+}
+
 // A tick between two plans must appear in exactly one of Due and Closed, however
 // the process slept: that is what "no silent hole" means.
 func TestPlanLosesNoTick(t *testing.T) {
@@ -79,6 +112,9 @@ func TestPlanLosesNoTick(t *testing.T) {
 		first := time.Time{}
 		for range rapid.IntRange(1, 12).Draw(t, "wakes") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 600).Draw(t, "sleep minutes")) * time.Minute)
+			if rapid.IntRange(0, 50).Draw(t, "long") == 50 {
+				now = now.AddDate(0, 2, 0) // of minutes: far more ticks than a plan ever reads
+			}
 			plan := MakePlan(ticker, policy, newest, now)
 			for _, tick := range plan.Due {
 				seen[tick]++

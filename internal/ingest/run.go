@@ -30,7 +30,8 @@ type Job struct {
 	Tokens  []sdk.TokenID
 	Options map[string]map[string]string // by plugin
 	Timeout time.Duration                // of one Fetch
-	// Attempts is how many failed tries end automatic trying; 0: there is no end.
+	// Attempts is how many failed tries end automatic trying; 0: there is no end, as
+	// there is none to trying again what may go away by itself (sdk.KindTransient).
 	Attempts int
 	// Retry has Due return also what was given up after Attempts, and what would
 	// still wait for its next try.
@@ -50,6 +51,8 @@ type Work struct {
 	Attempts int
 	// Again says that the ticks have their rows, which a new reading may correct.
 	Again bool
+	// Recorded says that the recordings of the chain answer, not its endpoints.
+	Recorded bool
 	// tried is how many tries of a tick came to an end before.
 	tried map[time.Time]int
 }
@@ -71,7 +74,8 @@ type Outcome struct {
 	Message  string
 	Rows     int
 	Rejects  int
-	Requests int
+	Requests int // over HTTP
+	Calls    int // JSON-RPC calls in them
 	Took     time.Duration
 }
 
@@ -101,7 +105,9 @@ type Runner struct {
 	Store   *store.Store
 	Host    *host.Host
 	Gateway Network
-	Log     *slog.Logger
+	// Recordings, by chain, answer for ticks that the chain itself no longer can.
+	Recordings map[sdk.ChainID]Recordings
+	Log        *slog.Logger
 	// Version is the pipeline's own, recorded with each run.
 	Version string
 	// Parallel is how many plugins run at once; 0 means 4.
@@ -110,6 +116,11 @@ type Runner struct {
 	Now func() time.Time
 	// Report, if set, is told of each outcome as it happens.
 	Report func(Outcome)
+	// Ended, if set, is told when all the work of a plugin has come to its end.
+	Ended func(plugin string)
+	// PriceWait is how long prices may bring nothing before the rest of a run no longer
+	// waits for them; 0 means a minute.
+	PriceWait time.Duration
 	// Progress, if set, is told how far a long fetch is.
 	Progress func(s Series, done, total int)
 	// Tokens are all tokens the plugins declare (set by Prepare).
@@ -162,7 +173,12 @@ func (r *Runner) Run(ctx context.Context, command string, plugins []*Plugin, wor
 		}
 	}
 	var mu sync.Mutex
+	heard := make(chan struct{}, 1)
 	record := func(o Outcome) {
+		select {
+		case heard <- struct{}{}:
+		default: // it will be looked at
+		}
 		mu.Lock()
 		sum.Outcomes = append(sum.Outcomes, o)
 		mu.Unlock()
@@ -171,17 +187,31 @@ func (r *Runner) Run(ctx context.Context, command string, plugins []*Plugin, wor
 		}
 	}
 
-	// Prices first: USD values of the same tick are derived from them.
-	for _, phase := range phases(plugins, work) {
-		group, groupCtx := errgroup.WithContext(ctx)
-		group.SetLimit(max(1, cmpOr(r.Parallel, 4)))
-		for _, lane := range phase {
-			group.Go(func() error { return r.runLane(groupCtx, runID, lane.plugin, lane.work, record) })
+	// Prices first: USD values of the same tick are derived from them. But a feed that
+	// hangs must not hold up the rest, nor one that has much to catch up with cost ticks
+	// that can be read only now.
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, cmpOr(r.Parallel, 4)))
+	priced, passing, rest := lanes(plugins, work)
+	var prices sync.WaitGroup
+	for _, lane := range priced {
+		prices.Add(1)
+		group.Go(func() error { defer prices.Done(); return r.runLane(groupCtx, runID, lane, record) })
+	}
+	read := make(chan struct{})
+	go func() { prices.Wait(); close(read) }()
+	for _, after := range []struct {
+		lanes []lane
+		heard <-chan struct{} // what makes the wait longer
+	}{{passing, nil}, {rest, heard}} {
+		if len(after.lanes) > 0 {
+			r.await(groupCtx, read, after.heard)
 		}
-		if err = group.Wait(); err != nil {
-			break
+		for _, lane := range after.lanes {
+			group.Go(func() error { return r.runLane(groupCtx, runID, lane, record) })
 		}
 	}
+	err = group.Wait()
 	sort.Slice(sum.Outcomes, func(i, j int) bool {
 		a, b := sum.Outcomes[i], sum.Outcomes[j]
 		if !a.Tick.Equal(b.Tick) {
@@ -218,67 +248,6 @@ func runStatus(ctx context.Context, sum Summary, err error) string {
 		}
 	}
 	return "failed"
-}
-
-// lane is the work of one plugin, done in order in one process.
-type lane struct {
-	plugin *Plugin
-	work   []Work
-}
-
-func phases(plugins []*Plugin, work []Work) [][]lane {
-	byName := map[string][]Work{}
-	for _, w := range work {
-		byName[w.Plugin] = append(byName[w.Plugin], w)
-	}
-	var priced, rest []lane
-	for _, p := range plugins {
-		mine := byName[p.Binary.Name]
-		if p.Err != nil || len(mine) == 0 {
-			continue
-		}
-		l := lane{p, mine}
-		if p.PricesFirst() {
-			priced = append(priced, l)
-		} else {
-			rest = append(rest, l)
-		}
-	}
-	return [][]lane{priced, rest}
-}
-
-func (r *Runner) runLane(ctx context.Context, runID string, p *Plugin, work []Work, record func(Outcome)) error {
-	process, err := p.take(ctx, r.Host)
-	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		for _, w := range work {
-			if err := r.fail(ctx, runID, w, w.Ticks, err, record); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	defer func() { process.Stop() }()
-	for _, w := range work {
-		if process.Exited() {
-			// A crash costs the work in hand, not the rest of the lane.
-			if process, err = r.Host.Start(ctx, p.Binary); err != nil {
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				if err := r.fail(ctx, runID, w, w.Ticks, err, record); err != nil {
-					return err
-				}
-				continue
-			}
-		}
-		if err := r.runWork(ctx, runID, process, p, w, record); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (s Series) String() string {

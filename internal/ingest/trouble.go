@@ -14,7 +14,7 @@ import (
 )
 
 // backoff is how long a failed task waits before its next try: 1 min, 6 min,
-// 36 min, then 6 h. Five tries so outlast a trouble of four hours.
+// 36 min, 3 h 36 min, then 6 h.
 func backoff(attempts int) time.Duration {
 	wait := time.Minute
 	for i := 1; i < attempts && wait < 6*time.Hour; i++ {
@@ -23,14 +23,18 @@ func backoff(attempts int) time.Duration {
 	return min(wait, 6*time.Hour)
 }
 
-// givenUp reports whether a task has been tried as often as its job wants.
-func givenUp(limit, attempts int) bool { return limit > 0 && attempts >= limit }
+// givenUp reports whether a task that failed in this way has been tried as often
+// as its job wants. What may go away by itself is tried for ever, or an outage
+// longer than the tries would leave holes that nothing closes.
+func givenUp(limit, attempts int, kind sdk.Kind) bool {
+	return limit > 0 && attempts >= limit && kind != sdk.KindTransient
+}
 
 // nextTry is when a task whose try has just failed is tried again, or a zero time
 // and what to add to the error if that is up to a person.
-func (r *Runner) nextTry(w Work, tick time.Time) (next time.Time, more string) {
+func (r *Runner) nextTry(w Work, tick time.Time, kind sdk.Kind) (next time.Time, more string) {
 	attempts := w.tried[tick] + 1
-	if givenUp(w.Attempts, attempts) {
+	if givenUp(w.Attempts, attempts, kind) {
 		return time.Time{}, fmt.Sprintf("; tried %d times: a person has to look, then `pipeline run --retry` tries again", attempts)
 	}
 	return r.now().Add(backoff(attempts)), ""
@@ -55,7 +59,7 @@ func (r *Runner) failTick(ctx context.Context, runID string, w Work, tick time.T
 		state = store.StateUnrecoverable
 	}
 	message := cause.Error()
-	next, more := r.nextTry(w, tick)
+	next, more := r.nextTry(w, tick, kind)
 	if state == store.StateFailed {
 		message += more
 	}

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"log/slog"
 	"math/big"
 	"net/http/httptest"
@@ -17,42 +18,67 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
-func TestAfterItsAttemptsATaskWaitsForAPerson(t *testing.T) {
+func TestOnlyWhatMayGoAwayByItselfIsTriedForEver(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2024, 3, 1, 12, 30, 0, 0, time.UTC)
-	job := dailyJob()
-	job.Attempts = 3
-	w := newWorld(t, start)
-	p := w.open(t, filepath.Join(t.TempDir(), "w.duckdb"), "rocketpool")
-	w.SpoilEthereum(`"eth_call"`, chaintest.RPCError(-32000, "busy"))
-	var tries []time.Duration
-	for after := time.Duration(0); after < 10*time.Hour; after += max(time.Minute, after/8).Truncate(time.Minute) {
-		at := start.Add(after)
-		w.clock.set(at)
-		if work, _, err := p.Due(t.Context(), []Job{job}, p.plugins, chains); err != nil {
-			t.Fatal(err)
-		} else if len(work) > 0 {
-			tries = append(tries, at.Sub(start))
-			if _, err := p.Run(t.Context(), "run", p.plugins, work); err != nil {
-				t.Fatal(err)
-			}
+	minutes := func(list ...int) (tries []time.Duration) {
+		for _, m := range list {
+			tries = append(tries, time.Duration(m)*time.Minute)
 		}
+		return tries
 	}
-	if d := cmp.Diff([]time.Duration{0, time.Minute, 7 * time.Minute}, tries); d != "" {
-		t.Errorf("tries:\n%s", d)
-	}
-	row := p.ask(t, `SELECT state, attempts, next_try, error_class, error FROM ingest_task`)[0]
-	if !strings.HasPrefix(row, "failed | 3 | <nil> | transient | ") || !strings.HasSuffix(row, "tried 3 times: a person has to look, then `pipeline run --retry` tries again") {
-		t.Errorf("the ledger says %s", row)
-	}
-	// A person has looked.
-	w.Heal()
-	job.Retry = true
-	if sum := p.mustWake(t, job); !sum.OK() || len(sum.Outcomes) != 1 {
-		t.Errorf("%+v", sum)
-	}
-	if got := p.ask(t, `SELECT state, attempts, error FROM ingest_task`); got[0] != "have | 4 | <nil>" {
-		t.Errorf("the ledger says %s", got[0])
+	for _, c := range []struct {
+		name   string
+		fault  chaintest.Fault
+		tries  []time.Duration
+		ledger string
+		ends   string
+	}{
+		{"an outage is outlasted", chaintest.RPCError(-32000, "busy"), minutes(0, 1, 7, 43, 259, 619, 979), "failed | 7 | 2024-03-02T10:49:00Z | transient | ", "busy (tried 1 times)"},
+		{"a defect waits for a person", chaintest.RPCError(3, "execution reverted"), minutes(0, 1, 7), "failed | 3 | <nil> | internal | ", "tried 3 times: a person has to look, then `pipeline run --retry` tries again"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			job := dailyJob()
+			job.Schedule = every(7 * 24 * time.Hour) // no other tick comes meanwhile
+			job.Attempts = 3
+			w := newWorld(t, start)
+			p := w.open(t, filepath.Join(t.TempDir(), "w.duckdb"), "rocketpool")
+			w.SpoilEthereum(`"eth_call"`, c.fault)
+			const ledger = `SELECT state, attempts, next_try, error_class, error FROM ingest_task`
+			var tries []time.Duration
+			step := time.Minute
+			for after := time.Duration(0); after < 20*time.Hour; after += step {
+				if after >= 59*time.Minute {
+					step = 20 * time.Minute
+				}
+				at := start.Add(after)
+				w.clock.set(at)
+				if work, _, err := p.Due(t.Context(), []Job{job}, p.plugins, chains); err != nil {
+					t.Fatal(err)
+				} else if len(work) > 0 {
+					tries = append(tries, after)
+					if _, err := p.Run(t.Context(), "run", p.plugins, work); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if d := cmp.Diff(c.tries, tries); d != "" {
+				t.Errorf("tries:\n%s", d)
+			}
+			if row := p.ask(t, ledger)[0]; !strings.HasPrefix(row, c.ledger) || !strings.HasSuffix(row, c.ends) {
+				t.Errorf("the ledger says %s", row)
+			}
+			// A person has looked.
+			w.Heal()
+			job.Retry = true
+			if sum := p.mustWake(t, job); !sum.OK() || len(sum.Outcomes) != 1 {
+				t.Errorf("%+v", sum)
+			}
+			if got := p.ask(t, `SELECT state, attempts, error FROM ingest_task`); got[0] != fmt.Sprintf("have | %d | <nil>", len(tries)+1) {
+				t.Errorf("the ledger says %s", got[0])
+			}
+		})
 	}
 }
 
@@ -134,7 +160,7 @@ func TestWhatCannotBeStoredFailsAlone(t *testing.T) {
 	}
 }
 
-func TestWaitsGrowAndTriesEnd(t *testing.T) {
+func TestWaitsGrow(t *testing.T) {
 	t.Parallel()
 	var got []time.Duration
 	for n := range 6 {
@@ -143,7 +169,7 @@ func TestWaitsGrowAndTriesEnd(t *testing.T) {
 	if d := cmp.Diff([]time.Duration{time.Minute, time.Minute, 6 * time.Minute, 36 * time.Minute, 216 * time.Minute, 6 * time.Hour}, got); d != "" {
 		t.Error(d)
 	}
-	if givenUp(0, 1000) || givenUp(3, 2) || !givenUp(3, 3) {
-		t.Error("0 attempts mean no end, 3 mean three")
+	if givenUp(0, 1000, sdk.KindLayout) {
+		t.Error("0 attempts mean no end")
 	}
 }

@@ -61,7 +61,7 @@ func (r *Runner) runWork(ctx context.Context, runID string, process *host.Proces
 
 	endpoint := ""
 	if !need.Offline {
-		rd.session, err = r.Gateway.Open(ctx, gateway.Scope{Chain: w.Chain, Plugin: w.Plugin, Tick: rd.ticks[0]})
+		rd.session, err = r.network(w).Open(ctx, gateway.Scope{Chain: w.Chain, Plugin: w.Plugin, Tick: rd.ticks[0]})
 		if err != nil {
 			return r.fail(ctx, runID, w, rd.ticks, err, record)
 		}

@@ -32,6 +32,7 @@ var arrows = []arrow{
 	{"transforms/...", []string{"sdk"}},
 	{"sql", nil},
 	{"internal/schedule", nil},
+	{"internal/control", nil},
 	{"config", []string{"sdk", "internal/schedule"}},
 	{"internal/gateway", below},
 	{"internal/host", below},

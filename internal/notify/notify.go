@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -72,18 +73,18 @@ func (n *Notifier) Check(ctx context.Context, late []Finding) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := n.now()
-	found, prices, err := look(ctx, n.Book, now)
+	found, err := look(ctx, n.Book, now)
 	if err != nil {
 		return fmt.Errorf("check alerts: %w", err)
 	}
-	found = append(found, late...)
+	found.wrong = append(found.wrong, late...)
 	known, err := n.Book.Alerts(ctx)
 	if err != nil {
 		return fmt.Errorf("check alerts: %w", err)
 	}
 	var changed []store.Alert
 	for _, r := range n.Receivers {
-		changed = append(changed, r.compare(known, found, prices, now)...)
+		changed = append(changed, r.compare(known, found, now)...)
 	}
 	if err := n.Book.PutAlerts(ctx, changed); err != nil {
 		return fmt.Errorf("check alerts: %w", err)
@@ -102,20 +103,21 @@ func (n *Notifier) Retry(ctx context.Context) error {
 }
 
 // compare returns the episodes that begin and that end for one receiver.
-func (r Receiver) compare(known []store.Alert, found []Finding, prices []premium, now time.Time) []store.Alert {
+func (r Receiver) compare(known []store.Alert, found seen, now time.Time) []store.Alert {
 	open := map[[2]string]store.Alert{}
 	for _, a := range known {
 		if a.Receiver == r.Name && a.Resolved.IsZero() {
 			open[[2]string{a.Event, a.Subject}] = a
 		}
 	}
-	unknown := map[[2]string]bool{} // depegs without a price now: neither on nor over
+	wrong := slices.Clip(found.wrong)
+	unknown := maps.Clone(found.unsure) // neither on nor over: so are depegs without a price now
 	for id := range open {
 		if id[0] == Depeg {
 			unknown[id] = true
 		}
 	}
-	for _, p := range prices {
+	for _, p := range found.prices {
 		id := [2]string{Depeg, p.token}
 		delete(unknown, id)
 		limit := -r.DepegBPS
@@ -123,13 +125,13 @@ func (r Receiver) compare(known []store.Alert, found []Finding, prices []premium
 			limit /= 2
 		}
 		if p.bps < limit {
-			found = append(slices.Clip(found), Finding{Depeg, p.token, fmt.Sprintf("%s pays %.1f bps less than the redemption value (threshold %g bps, price of %s)",
+			wrong = append(wrong, Finding{Depeg, p.token, fmt.Sprintf("%s pays %.1f bps less than the redemption value (threshold %g bps, price of %s)",
 				p.venue, -p.bps, r.DepegBPS, p.at.UTC().Format(time.RFC3339))})
 		}
 	}
 	var changed []store.Alert
 	firing := map[[2]string]bool{}
-	for _, f := range found {
+	for _, f := range wrong {
 		id := [2]string{f.Event, f.Subject}
 		if firing[id] || !slices.Contains(r.Events, f.Event) {
 			continue

@@ -92,6 +92,57 @@ func TestARateThatFellIsToldUntilItRises(t *testing.T) {
 	}
 }
 
+// suspect writes a rate as the checks hold it.
+func (s *setup) suspect(t *testing.T, token string, at time.Time, value float64, transform string) {
+	t.Helper()
+	s.exec(t, `INSERT INTO fact_metric (metric_id, token_id, ts, value, value_exact, quality, reason, basis, known_at, run_id, transform)
+		VALUES ('exchange_rate', $1, $2, $3, $3::DECIMAL(38,18), 'suspect', 'jump', 'onchain', $4, 'r', $5)`, token, at, value, s.clock.now(), transform)
+}
+
+func TestAFallIsToldWhateverTheChecksMakeOfIt(t *testing.T) {
+	t.Parallel()
+	at := t0.Add(time.Hour)
+	for _, c := range []struct {
+		name string
+		then func(t *testing.T, s *setup)
+		want []string // after the fall was told
+	}{
+		{"it stays while later readings are held as well", func(t *testing.T, s *setup) { s.suspect(t, "aeth", at.Add(time.Hour), 0.891, "scale@1") }, []string{}},
+		{"it stays when it is released, for it was one", func(t *testing.T, s *setup) {
+			s.exec(t, `INSERT INTO fact_metric BY NAME SELECT * REPLACE ('ok' AS quality, known_at + INTERVAL 1 SECOND AS known_at, 'manual-release@1' AS transform) FROM fact_metric WHERE quality = 'suspect'`)
+		}, []string{}},
+		{"it is over when a person dismissed it", func(t *testing.T, s *setup) { s.suspect(t, "aeth", at, 0.89, "manual-dismiss@1") }, []string{"rate_drop aeth resolved"}},
+		{"it is over when the next reading is as before", func(t *testing.T, s *setup) { s.rate(t, "aeth", at.Add(time.Hour), 1.01) }, []string{"rate_drop aeth resolved"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSetup(t)
+			s.rates(t, "aeth", "live", 0.98, 0.99, 1.00)
+			s.suspect(t, "aeth", at, 0.89, "scale@1")
+			if diff := cmp.Diff([]string{"rate_drop aeth begun"}, s.step(t, 90*time.Minute)); diff != "" {
+				t.Fatal(diff)
+			}
+			if got, want := s.inbox.got[0].Detail, "the redemption rate fell by 1100.0 bps to 0.89 at 2026-03-01 13:00, which is suspect"; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			c.then(t, s)
+			if diff := cmp.Diff(c.want, s.step(t, time.Hour)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestASuspectRiseIsNoFall(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	s.rates(t, "aeth", "live", 0.98, 0.99, 1.00)
+	s.suspect(t, "aeth", t0.Add(time.Hour), 1.2, "scale@1")
+	if diff := cmp.Diff([]string{}, s.step(t, 90*time.Minute)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestARateThatStandsStillIsFrozenUnlessItsProtocolHasEnded(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
@@ -103,32 +154,6 @@ func TestARateThatStandsStillIsFrozenUnlessItsProtocolHasEnded(t *testing.T) {
 	}
 	s.rate(t, "aeth", t0.Add(30*time.Minute), 1.02)
 	if diff := cmp.Diff([]string{"frozen aeth resolved"}, s.step(t, time.Hour)); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestTheLedgerSaysWhatFailsAndWhereEndpointsDisagree(t *testing.T) {
-	t.Parallel()
-	s := newSetup(t)
-	task := func(plugin, state, class string, attempts int, tick time.Time) {
-		t.Helper()
-		s.exec(t, `INSERT INTO ingest_task (job, plugin, chain_id, tick, state, attempts, error_class, error) VALUES ('state', ?, 'c', ?, ?, ?, nullif(?, ''), nullif(?, ''))`,
-			plugin, tick, state, attempts, class, class)
-	}
-	task("once", "failed", "transient", 1, t0)
-	task("twice", "failed", "transient", 2, t0)
-	task("broken", "failed", "layout", 1, t0)
-	task("quarrel", "failed", "disagreement", 1, t0)
-	task("healed", "failed", "layout", 3, t0.Add(-time.Hour))
-	task("healed", "have", "", 1, t0)
-	task("ancient", "failed", "layout", 3, t0.AddDate(0, -3, 0))
-	want := []string{"disagreement state/quarrel/c begun", "failed state/broken/c begun", "failed state/twice/c begun"}
-	if diff := cmp.Diff(want, s.step(t, time.Second)); diff != "" {
-		t.Error(diff)
-	}
-	s.exec(t, `UPDATE ingest_task SET state = 'have', error = NULL, error_class = NULL`)
-	want = []string{"disagreement state/quarrel/c resolved", "failed state/broken/c resolved", "failed state/twice/c resolved"}
-	if diff := cmp.Diff(want, s.step(t, time.Minute)); diff != "" {
 		t.Error(diff)
 	}
 }

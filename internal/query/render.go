@@ -7,10 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
-
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // Formats lists what Render can write.
@@ -18,64 +14,30 @@ func Formats() []string { return []string{"table", "csv", "json", "markdown"} }
 
 // Render writes a result in one of Formats.
 //
-//	table     for people; unknown is —, numbers stand right, control characters
-//	          are shown, not sent to the terminal
+//	table     for people; unknown is —, numbers stand right with a real minus (U+2212),
+//	          control characters are shown, not sent to the terminal. What does not
+//	          fit into width columns is wrapped or written as one record a row.
 //	csv       RFC 4180 with a header line; unknown is an empty field
 //	json      an array of objects with their keys in column order. Numbers are JSON
 //	          numbers with all their digits, whatever their size: read them with a
 //	          decoder that keeps digits. Unknown is null, and so are NaN and infinities,
 //	          which JSON does not have. Two columns of one name get _2, _3.
-//	markdown  a pipe table
+//	markdown  a pipe table of the same cells
 //
-// Times are ISO 8601 in UTC, dates are dates.
-func Render(w io.Writer, r *Result, format string) error {
+// Times are ISO 8601 in UTC, dates are dates. A width of 0 is no limit; only the
+// table has one.
+func Render(w io.Writer, r *Result, format string, width int) error {
 	switch format {
-	case "table", "markdown":
-		return renderTable(w, r, format)
+	case "table":
+		return renderTable(w, r, width)
+	case "markdown":
+		return renderMarkdown(w, r)
 	case "csv":
 		return renderCSV(w, r)
 	case "json":
 		return renderJSON(w, r)
 	}
 	return fmt.Errorf("unknown output format %q; there are: %s", format, strings.Join(Formats(), ", "))
-}
-
-func renderTable(w io.Writer, r *Result, format string) error {
-	t := table.NewWriter()
-	style := table.StyleLight
-	style.Format.Header = text.FormatDefault
-	t.SetStyle(style)
-	head := make(table.Row, len(r.Columns))
-	configs := make([]table.ColumnConfig, len(r.Columns))
-	for i, c := range r.Columns {
-		head[i] = visible(c.Name)
-		configs[i] = table.ColumnConfig{Number: i + 1, Align: text.AlignLeft, AlignHeader: text.AlignLeft}
-		if isNumeric(c.Type) {
-			configs[i].Align, configs[i].AlignHeader = text.AlignRight, text.AlignRight
-		}
-	}
-	t.SetColumnConfigs(configs)
-	t.AppendHeader(head)
-	for _, row := range r.Rows {
-		cells := make(table.Row, len(row))
-		for i, v := range row {
-			if v == nil {
-				cells[i] = "—"
-				continue
-			}
-			cells[i] = visible(textOf(v, r.Columns[i].Type))
-			if format == "markdown" { // which would pass HTML on
-				cells[i] = strings.ReplaceAll(cells[i].(string), "<", "&lt;")
-			}
-		}
-		t.AppendRow(cells)
-	}
-	out := t.Render
-	if format == "markdown" {
-		out = t.RenderMarkdown
-	}
-	_, err := fmt.Fprintln(w, out())
-	return err
 }
 
 func renderCSV(w io.Writer, r *Result) error {
@@ -147,14 +109,4 @@ func renderJSON(w io.Writer, r *Result) error {
 	out.WriteString("]\n")
 	_, err := out.WriteTo(w)
 	return err
-}
-
-// visible makes a text from a chain or a typed query harmless on a terminal.
-func visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' || r == '\u202e' || r == '\u202d' {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
 }

@@ -40,7 +40,7 @@ func TestEveryKindOfValueKeepsItsDigits(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
 			var got bytes.Buffer
-			if err := query.Render(&got, res, format); err != nil {
+			if err := query.Render(&got, res, format, 0); err != nil {
 				t.Fatal(err)
 			}
 			golden := filepath.Join("testdata", "kinds."+format)
@@ -79,7 +79,7 @@ func TestNoRowsAreStillAnAnswer(t *testing.T) {
 	res := &query.Result{Columns: []query.Column{{Name: "a", Type: "INTEGER"}, {Name: "b", Type: "VARCHAR"}}}
 	for format, want := range map[string]string{"csv": "a,b\n", "json": "[]\n", "markdown": "| a | b |\n| ---:|:--- |\n"} {
 		var got strings.Builder
-		if err := query.Render(&got, res, format); err != nil {
+		if err := query.Render(&got, res, format, 0); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, got.String()); diff != "" {
@@ -87,7 +87,94 @@ func TestNoRowsAreStillAnAnswer(t *testing.T) {
 		}
 	}
 	var got strings.Builder
-	if err := query.Render(&got, res, "xml"); err == nil || !strings.Contains(err.Error(), "table, csv, json, markdown") {
+	if err := query.Render(&got, res, "xml", 0); err == nil || !strings.Contains(err.Error(), "table, csv, json, markdown") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Two rows of a narrow column, a negative number and a sentence.
+func sentences() *query.Result {
+	return &query.Result{
+		Columns: []query.Column{{Name: "token", Type: "VARCHAR"}, {Name: "premium_bps", Type: "DOUBLE"}, {Name: "note", Type: "VARCHAR"}},
+		Rows:    [][]any{{"aETH", -132.8, "the queue has room for forty withdrawals"}, {"bETH", nil, nil}},
+	}
+}
+
+func TestATableFitsTheWidthItIsGiven(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		width int
+		want  string
+	}{
+		{"as it is where there is room", 80, `
+┌───────┬─────────────┬──────────────────────────────────────────┐
+│ token │ premium_bps │ note                                     │
+├───────┼─────────────┼──────────────────────────────────────────┤
+│ aETH  │      −132.8 │ the queue has room for forty withdrawals │
+│ bETH  │           — │ —                                        │
+└───────┴─────────────┴──────────────────────────────────────────┘
+`},
+		{"with its heads broken", 63, `
+┌───────┬──────────┬──────────────────────────────────────────┐
+│ token │ premium_ │ note                                     │
+│       │      bps │                                          │
+├───────┼──────────┼──────────────────────────────────────────┤
+│ aETH  │   −132.8 │ the queue has room for forty withdrawals │
+│ bETH  │        — │ —                                        │
+└───────┴──────────┴──────────────────────────────────────────┘
+`},
+		{"with its prose wrapped", 46, `
+┌───────┬──────────┬─────────────────────────┐
+│ token │ premium_ │ note                    │
+│       │      bps │                         │
+├───────┼──────────┼─────────────────────────┤
+│ aETH  │   −132.8 │ the queue has room for  │
+│       │          │ forty withdrawals       │
+│ bETH  │        — │ —                       │
+└───────┴──────────┴─────────────────────────┘
+`},
+		{"as records where wrapping is not enough", 40, `
+┌─────────────┬────────────────────────┐
+│ token       │ aETH                   │
+│ premium_bps │ −132.8                 │
+│ note        │ the queue has room for │
+│             │ forty withdrawals      │
+├─────────────┼────────────────────────┤
+│ token       │ bETH                   │
+│ premium_bps │ —                      │
+│ note        │ —                      │
+└─────────────┴────────────────────────┘
+`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got strings.Builder
+			if err := query.Render(&got, sentences(), "table", tt.width); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, "\n"+got.String()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	empty := sentences()
+	empty.Rows = nil
+	var got strings.Builder
+	if err := query.Render(&got, empty, "table", 20); err != nil || got.String() != "no rows\n" {
+		t.Errorf("an answer without rows that is too wide: %q, %v", got.String(), err)
+	}
+}
+
+func TestAMinusIsOneInTextAndAHyphenForMachines(t *testing.T) {
+	t.Parallel()
+	for format, want := range map[string]string{"table": "−132.8", "markdown": "−132.8", "csv": "-132.8", "json": "-132.8"} {
+		var got strings.Builder
+		if err := query.Render(&got, sentences(), format, 0); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(got.String(), want) {
+			t.Errorf("%s: no %s in\n%s", format, want, got.String())
+		}
 	}
 }

@@ -60,6 +60,7 @@ var wanted = []struct {
 	{"exit", nil},
 	{"attribution", nil},
 	{"take-rate", map[string]string{"window": "WINDOW"}},
+	{"claims", map[string]string{"window": "WINDOW"}},
 	{"revenue", map[string]string{"window": "WINDOW"}},
 	{"share", nil},
 	{"share-history", nil},

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"html/template"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -90,7 +89,7 @@ func (d *Data) offers(names ...string) ([]offer, error) {
 			continue
 		}
 		var csv bytes.Buffer
-		if err := query.Render(&csv, a.Result, "csv"); err != nil {
+		if err := query.Render(&csv, a.Stamp(a.Result, a.Bound), "csv", 0); err != nil {
 			return nil, err
 		}
 		uri := "data:text/csv;charset=utf-8;base64," + base64.StdEncoding.EncodeToString(csv.Bytes())
@@ -122,22 +121,20 @@ func (d *Data) trust(names ...string) []string {
 	versions := map[int]bool{}
 	for _, name := range names {
 		for _, r := range d.rows(name) {
-			if m, ok := r.text("basis"); ok && !slices.Contains(marks, m) && runes(m) == 1 {
-				marks = append(marks, m)
-			}
 			if t, ok := r.text("token"); ok {
 				tokens[t] = true
 			}
 		}
 		if a, ok := d.Answers[name]; ok {
+			marks = append(marks, query.Marks(a.Result)...)
 			versions[a.Methodology] = true
 		}
 	}
 	if len(marks) > 0 {
-		list = append(list, markWords(marks))
+		list = append(list, query.MarkWords(marks, ", "))
 	} else if under := d.marks(tokens); len(under) > 0 {
 		// The query joins several readings and names no basis of its own.
-		list = append(list, "◇ derived from "+markWords(under))
+		list = append(list, "◇ derived from "+query.MarkWords(under, ", "))
 	}
 	if s := d.states(tokens); s != "" {
 		list = append(list, s)
@@ -150,28 +147,16 @@ func (d *Data) trust(names ...string) []string {
 	return list
 }
 
-// markWords writes marks with their words, the best basis first.
-func markWords(marks []string) string {
-	slices.SortFunc(marks, func(a, b string) int { return strings.Index("◆◇△✎", a) - strings.Index("◆◇△✎", b) })
-	words := make([]string, len(marks))
-	for i, m := range marks {
-		words[i] = m + " " + basisWords[m]
-	}
-	return strings.Join(words, ", ")
-}
-
 // marks are those of the newest rates of tokens.
 func (d *Data) marks(tokens map[string]bool) []string {
 	var list []string
 	for _, r := range d.rows("freshness") {
-		if m, ok := r.text("basis"); ok && tokens[r.textOr("token", "")] && !slices.Contains(list, m) {
+		if m, ok := r.text("basis"); ok && tokens[r.textOr("token", "")] {
 			list = append(list, m)
 		}
 	}
 	return list
 }
-
-var basisWords = map[string]string{"◆": "on-chain", "◇": "derived", "△": "published or API", "✎": "manual"}
 
 // period says which time a query looked at, from its bound parameters.
 func period(bound map[string]string) string {

@@ -35,7 +35,7 @@ func JSON(w io.Writer, d *Data) error {
 	}
 	for name, a := range d.Answers {
 		var rows bytes.Buffer
-		if err := query.Render(&rows, a.Result, "json"); err != nil {
+		if err := query.Render(&rows, a.Result, "json", 0); err != nil {
 			return err
 		}
 		doc.Answers[name] = answer{a.Question, a.Methodology, a.Bound, rows.Bytes()}

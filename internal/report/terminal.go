@@ -4,9 +4,15 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf8"
+)
+
+// Widths a text report can have.
+const (
+	MinWidth     = 80
+	DefaultWidth = 100
+	MaxWidth     = 160
 )
 
 // TextOptions say how a text report looks.
@@ -27,10 +33,10 @@ func (o TextOptions) width() int {
 func Text(w io.Writer, d *Data, o TextOptions) error {
 	warnings := d.Warnings()
 	out := &painter{color: o.Color}
-	out.wrapped(bold, "", headline(d, len(warnings)), o.width())
+	out.wrapped(bold, headline(d, len(warnings)), "  ", o.width())
 	if d.Empty() {
 		for _, s := range emptyAdvice {
-			out.wrapped(plain, "", s, o.width())
+			out.wrapped(plain, strings.Fields(s), " ", o.width())
 		}
 		return out.flush(w)
 	}
@@ -40,35 +46,25 @@ func Text(w io.Writer, d *Data, o TextOptions) error {
 	if err := leagueTable(w, d.league(), o); err != nil {
 		return err
 	}
-	out.wrapped(dim, "", "Realised past figures, not a forecast and not advice. `pipeline query league --explain` defines them.", o.width())
+	out.wrapped(dim, strings.Fields(disclaimer), " ", o.width())
 	for _, warn := range warnings {
-		out.wrapped(yellow, "! ", warn.Subject+"  "+warn.Text, o.width())
+		out.line(yellow, cut("! "+warn.Subject+"  "+warn.Text, o.width()))
 	}
 	return out.flush(w)
 }
 
-func headline(d *Data, warnings int) string {
+func headline(d *Data, warnings int) []string {
 	known := "latest"
 	if !d.KnownAt.IsZero() {
 		known = minute(d.KnownAt)
 	}
-	return fmt.Sprintf("LIQUID STAKING  as of %s  window %dd  known-at %s  %s",
-		minute(d.AsOf), d.Window, known, plural(warnings, "warning", "warnings"))
+	return []string{
+		"LIQUID STAKING", "as of " + minute(d.AsOf), fmt.Sprintf("window %dd", d.Window), "known-at " + known,
+		plural(warnings, "warning", "warnings"),
+	}
 }
 
-// legend names the chains, routes and marks that the table uses.
-func (l league) legend() string {
-	var chains, routes []string
-	for _, c := range l.chains {
-		chains = append(chains, chainOf(c.rows[0])+"="+c.chain)
-		for _, r := range c.rows {
-			if route, ok := r.text("exit100_route"); ok && !slices.Contains(routes, routeLetter(route)+"="+route) {
-				routes = append(routes, routeLetter(route)+"="+route)
-			}
-		}
-	}
-	return strings.Join(append(append(chains, routes...), "kept/said=take rate, real and stated", "◆=on-chain", "◇=derived", "△=published or API", "✎=manual"), "  ")
-}
+const disclaimer = "Realised past figures, no forecast, no advice. `pipeline query league --explain` defines them."
 
 var emptyAdvice = []string{
 	"This warehouse holds nothing yet: no token was read and no task is on the books.",
@@ -101,21 +97,27 @@ func (p *painter) line(s style, text string) {
 	p.buf.WriteByte('\n')
 }
 
-// wrapped breaks a text at spaces; following lines are indented below it.
-func (p *painter) wrapped(s style, prefix, text string, width int) {
-	indent := strings.Repeat(" ", runes(prefix))
-	line := prefix
-	for _, word := range strings.Split(text, " ") {
-		if runes(line)+1+runes(word) > width && line != prefix && line != indent {
-			p.line(s, strings.TrimRight(line, " "))
-			line = indent
-		}
-		if line != prefix && line != indent {
-			line += " "
-		}
-		line += word
+// cut keeps a text on one line; where it goes on stands a …
+func cut(text string, width int) string {
+	r := []rune(text)
+	if len(r) <= width {
+		return text
 	}
-	p.line(s, strings.TrimRight(line, " "))
+	return strings.TrimRight(string(r[:width-1]), " ") + "…"
+}
+
+// wrapped writes parts with a gap between them and breaks lines only there.
+func (p *painter) wrapped(s style, parts []string, gap string, width int) {
+	line := parts[0]
+	for _, part := range parts[1:] {
+		if runes(line)+runes(gap)+runes(part) > width {
+			p.line(s, line)
+			line = part
+		} else {
+			line += gap + part
+		}
+	}
+	p.line(s, line)
 }
 
 func (p *painter) flush(w io.Writer) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,9 +73,12 @@ func TestWarningsComeLastAndNameWhatIsWithheld(t *testing.T) {
 		if strings.HasPrefix(l, "! ") && first < 0 {
 			first = i
 		}
-		if first >= 0 && !strings.HasPrefix(l, "! ") && !strings.HasPrefix(l, "  ") {
+		if first >= 0 && !strings.HasPrefix(l, "! ") {
 			t.Errorf("line %d stands below the warnings: %s", i+1, l)
 		}
+	}
+	if got, want := len(lines)-first, len(seeded(t).Warnings()); got != want {
+		t.Errorf("%d lines for %d warnings", got, want)
 	}
 	for _, want := range []string{
 		"! fETH  redemption rate unchanged since 2024-06-11", "! oETH  not read since 2024-02-01", "! zSOL  the protocol has ended",
@@ -83,6 +87,41 @@ func TestWarningsComeLastAndNameWhatIsWithheld(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("no warning says %q", want)
 		}
+	}
+}
+
+func TestRiskStandsBesideTheYieldAtEveryWidth(t *testing.T) {
+	t.Parallel()
+	for width, want := range map[int][]string{
+		80:  {"net", "capture", "take", "prem", "exit", "TVL", "state"},
+		100: {"net", "chain", "spread", "capture", "take", "prem", "exit", "TVL", "flow", "state"},
+		160: {"net", "over", "chain", "spread", "capture", "take", "prem", "exit", "TVL", "USD", "flow", "read", "state"},
+	} {
+		head := strings.Fields(strings.Split(text(t, seeded(t), TextOptions{Width: width}), "\n")[1])
+		for _, name := range want {
+			if !slices.Contains(head, name) {
+				t.Errorf("width %d: no column %s among %v", width, name, head)
+			}
+		}
+	}
+}
+
+func TestAYieldOverOtherDaysHasAStarThatTheLegendExplains(t *testing.T) {
+	t.Parallel()
+	res := *seeded(t).Answers["league"].Result
+	res.Rows = slices.Clone(res.Rows)
+	for i, r := range rows(&res) {
+		if r.textOr("token", "") == "bETH" {
+			res.Rows[i] = slices.Clone(r.values)
+			res.Rows[i][r.at["days_used"]] = 12.0
+		}
+	}
+	var out bytes.Buffer
+	if err := LeagueTable(&out, &res, 100); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); strings.Count(got, "2.96%*") != 1 || strings.Count(got, "*") != 2 || !strings.Contains(got, "*=over other days: bETH 12d") {
+		t.Errorf("want one star and its meaning:\n%s", got)
 	}
 }
 

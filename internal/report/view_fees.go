@@ -20,12 +20,14 @@ func (d *Data) feesFigure() (figure, error) {
 	f := figure{
 		ID: "fees", Title: "Take-rate ladder",
 		Lead: "Gross rewards = 100 and who got them. The tick is where stakers' part would end by the fee the protocol states. " +
-			"Exact where the protocol reports the shares minted as fees; where only the fee setting was read that part is dashed: an estimate.",
+			"Exact where the protocol reports the shares minted as fees; where only the fee setting was read that part is dashed: an estimate. " +
+			"Beyond 100 stands idle drag: what the backing that was not staked would have earned at the same rate.",
 		Trust: d.trust("revenue", "take-rate"),
 	}
 	for _, l := range legs {
 		f.Keys = append(f.Keys, key{"cell " + l.class, "", l.name})
 	}
+	f.Keys = append(f.Keys, key{"cell idle", "", "idle drag, not earned"})
 	var known []row
 	for _, r := range d.rows("revenue") {
 		if gross, ok := r.number("gross_native"); ok && gross > 0 {
@@ -39,9 +41,9 @@ func (d *Data) feesFigure() (figure, error) {
 	} else {
 		f.Panels = []panel{{Full: true, Wide: d.ladder("fees-w", known, 1180, 110), Narrow: d.ladder("fees-n", known, 360, 4)}}
 	}
-	f.Tables = []table{d.takeTable(), d.revenueTable()}
+	f.Tables = []table{d.takeTable(), d.claimsTable(), d.revenueTable()}
 	var err error
-	f.Offers, err = d.offers("revenue", "take-rate")
+	f.Offers, err = d.offers("revenue", "take-rate", "claims")
 	return f, err
 }
 
@@ -52,15 +54,18 @@ func (d *Data) ladder(id string, rs []row, w int, left float64) *scene {
 		pitch, head = 60, 16
 	}
 	sc := &scene{ID: id, W: w, H: int(pitch*float64(len(rs))) + 30, Title: "Who got the rewards"}
+	said := map[string]row{}
+	for _, r := range d.rows("take-rate") {
+		said[r.textOr("token", "")] = r
+	}
 	x := scale{lo: 0, hi: 100, from: left, to: float64(w) - 14}
+	for _, r := range rs {
+		x.hi = max(x.hi, 100+idleDrag(said[r.textOr("token", "")]))
+	}
 	bottom := pitch*float64(len(rs)) + 4
 	for _, v := range x.ticks(4) {
 		sc.line("grid", x.at(v), 0, x.at(v), bottom)
 		sc.text("tick", "middle", x.at(v), bottom+17, "%s", fixed(v, 0))
-	}
-	said := map[string]row{}
-	for _, r := range d.rows("take-rate") {
-		said[r.textOr("token", "")] = r
 	}
 	var words []string
 	for i, r := range rs {
@@ -98,6 +103,12 @@ func (d *Data) ladder(id string, rs []row, w int, left float64) *scene {
 			parts = append(parts, l.name+" "+share(part, true))
 			from += part
 		}
+		if drag := idleDrag(said[token]); drag >= 0.05 {
+			m := sc.rect("idle mark", x.at(100), y, x.at(100+drag)-x.at(100), 26)
+			m.Token, m.Value = token, fixed(drag, 2)
+			m.Tip = fmt.Sprintf("%s\nidle drag %s of gross\n%s of the backing was not staked", token, share(drag, true), share(said[token].number("idle_pct")))
+			parts = append(parts, "idle drag "+share(drag, true)+" on top")
+		}
 		if adv, ok := said[token].number("advertised_pct"); ok {
 			sc.line("tick-mark", x.at(100-adv), y-6, x.at(100-adv), y+3)
 			sc.line("tick-mark", x.at(100-adv), y+23, x.at(100-adv), y+32)
@@ -108,8 +119,18 @@ func (d *Data) ladder(id string, rs []row, w int, left float64) *scene {
 	return sc
 }
 
+// idleDrag is what idle stake would have earned at the rate of the rest, in percent
+// of the gross rewards that were earned; 0 where it is unknown.
+func idleDrag(r row) float64 {
+	idle, ok := r.number("idle_pct")
+	if !ok || idle <= 0 || idle >= 100 {
+		return 0
+	}
+	return 100 * idle / (100 - idle)
+}
+
 func (d *Data) takeTable() table {
-	t := table{Caption: "Take rates", Wide: true, Head: heads("Token", "#Effective", "#Stated", "#Difference", "#Against the chain's rate", "#Updates counted")}
+	t := table{Caption: "Take rates", Wide: true, Head: heads("Token", "#Effective", "#Stated", "#Difference", "#Against the chain's rate", "#Idle", "#Updates counted")}
 	for _, r := range d.rows("take-rate") {
 		diff := unknown
 		if v, ok := r.number("diff_pp"); ok {
@@ -121,7 +142,22 @@ func (d *Data) takeTable() table {
 		}
 		t.Rows = append(t.Rows, tableRow{Cells: []cell{
 			label(r.textOr("token", unknown)), number(percent(r.number("effective_pct"))), number(percent(r.number("advertised_pct"))),
-			number(diff), number(percent(r.number("vs_chain_pct"))), number(updates),
+			number(diff), number(percent(r.number("vs_chain_pct"))), number(percent(r.number("idle_pct"))), number(updates),
+		}})
+	}
+	return t
+}
+
+func (d *Data) claimsTable() table {
+	t := table{Caption: "Claimed and paid", Wide: true, Head: heads("Token", "#Net APR", "#Gross APR", "#Claimed APR", "#Claimed − net", "Claimed", "Basis of the claim")}
+	for _, r := range d.rows("claims") {
+		diff := unknown
+		if v, ok := r.number("claimed_diff_pp"); ok {
+			diff = signed(v, 2) + " pp"
+		}
+		t.Rows = append(t.Rows, tableRow{Cells: []cell{
+			label(r.textOr("token", unknown)), number(percent(r.number("apr_net_pct"))), number(percent(r.number("apr_gross_pct"))),
+			number(percent(r.number("apr_claimed_pct"))), number(diff), label(when(r, "claimed_at")), label(r.textOr("basis", unknown)),
 		}})
 	}
 	return t

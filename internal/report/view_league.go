@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"math"
 	"strings"
 )
 
@@ -79,13 +78,11 @@ func leagueRow(chain string, n int, r row) tableRow {
 // aprOf is the yield, with the days it really covers where they are not those
 // asked for.
 func aprOf(r row) string {
-	v, ok := r.number("apr_pct")
-	used, ok1 := r.number("days_used")
-	asked, ok2 := r.number("window_days")
-	if ok && ok1 && ok2 && math.Abs(used-asked) > 0.2*asked {
-		return fmt.Sprintf("(over %.0f d) %s", used, percent(v, ok))
+	text := percent(r.number("apr_pct"))
+	if used, off := offWindow(r); off {
+		return fmt.Sprintf("(over %.0f d) %s", used, text)
 	}
-	return percent(v, ok)
+	return text
 }
 
 // captureCell is the figure and a bar from 0 to 1.1 with a line at the chain's own

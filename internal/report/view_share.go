@@ -180,7 +180,7 @@ func (a areas) scene(id, asset string, w, h int) *scene {
 }
 
 // operatorPanel is a dot per protocol: the largest operator's share, labelled with
-// how many operators together hold more than a third.
+// its Nakamoto count: the fewest operators that together hold more than a third.
 func (d *Data) operatorPanel() *panel {
 	rs := d.rows("operators")
 	if len(rs) == 0 {
@@ -194,7 +194,7 @@ func (d *Data) operatorPanel() *panel {
 			sc.line("grid", x.at(v), 4, x.at(v), bottom)
 			sc.text("tick", "middle", x.at(v), bottom+16, "%s", fixed(v, 0)+"%")
 		}
-		sc.text("tick", "middle", (x.from+x.to)/2, bottom+33, "share of the largest operator")
+		sc.text("tick", "middle", (x.from+x.to)/2, bottom+33, "share of the largest operator; Nakamoto count: the fewest that hold over a third")
 		var words []string
 		for i, r := range rs {
 			y := 24 + 34*float64(i)
@@ -209,9 +209,9 @@ func (d *Data) operatorPanel() *panel {
 			third, _ := r.number("nakamoto_33")
 			m := sc.shape("end mark c0", i, x.at(v), y, 6)
 			m.Token, m.Value = name, fixed(v, 2)
-			m.Tip = fmt.Sprintf("%s\n%s operators\nlargest %s\n%s hold more than a third", name, fixed(count, 0), share(v, true), fixed(third, 0))
-			sc.text("tick", "start", x.to+8, y+4, "%s hold ⅓", fixed(third, 0))
-			words = append(words, fmt.Sprintf("%s %s, %s of %s hold a third", name, share(v, true), fixed(third, 0), fixed(count, 0)))
+			m.Tip = fmt.Sprintf("%s\n%s operators\nlargest %s\nNakamoto count %s: so many hold more than a third", name, fixed(count, 0), share(v, true), fixed(third, 0))
+			sc.text("tick", "start", x.to+8, y+4, "Nakamoto %s", fixed(third, 0))
+			words = append(words, fmt.Sprintf("%s %s, Nakamoto count %s of %s", name, share(v, true), fixed(third, 0), fixed(count, 0)))
 		}
 		sc.Desc = strings.Join(words, "; ") + "."
 		return sc
@@ -232,7 +232,7 @@ func (d *Data) shareTable() table {
 }
 
 func (d *Data) operatorTable() table {
-	t := table{Caption: "Operators", Wide: true, Head: heads("Protocol", "Snapshot", "#Operators", "#Largest", "#HHI", "#Hold more than a third")}
+	t := table{Caption: "Operators", Wide: true, Head: heads("Protocol", "Snapshot", "#Operators", "#Largest", "#HHI", "#Nakamoto count (over a third)")}
 	for _, r := range d.rows("operators") {
 		t.Rows = append(t.Rows, tableRow{Cells: []cell{
 			label(r.textOr("protocol", unknown)), label(when(r, "ts")), number(whole(r.number("operators"))), number(share(r.number("top1_pct"))),

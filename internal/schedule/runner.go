@@ -16,8 +16,8 @@ import (
 // Wake asks for a look at one job: every tick at or before until that is not
 // covered yet is due. until is the present less the job's jitter, in UTC.
 //
-// It runs on its own goroutine, never twice at a time for one job. It may be
-// called when nothing is due. ctx outlives the context of Runner.Run by the
+// It runs on its own goroutine, never twice at a time for one job that was given to
+// Add. It may be called when nothing is due. ctx outlives the context of Runner.Run by the
 // grace period; a Wake must return soon after it is cancelled.
 type Wake func(ctx context.Context, until time.Time)
 
@@ -26,8 +26,8 @@ type Wake func(ctx context.Context, until time.Time)
 // cron's timers count time as it passes, so a machine that slept or a clock that
 // was set makes them late, by hours if the clock went back. The heartbeat bounds
 // that: whatever happened to the clock, each job is looked at within one
-// heartbeat. A wake that falls into a running one of the same job is dropped; the
-// next heartbeat makes up for it. Which ticks are due is for Wake to find out,
+// heartbeat. A wake that falls into a running one of the same job is dropped, unless
+// the job keeps out of its own way (AddLanes); the next heartbeat makes up for it. Which ticks are due is for Wake to find out,
 // so a wake too many is harmless and a tick is never lost with a wake.
 type Runner struct {
 	// Heartbeat is the longest time between two looks at a job; 0 means 45 s.
@@ -50,13 +50,22 @@ type runnerJob struct {
 	schedule cron.Schedule
 	jitter   time.Duration
 	wake     Wake
-	running  atomic.Bool
+	lanes    bool // wake may run beside itself
+	running  atomic.Int32
 }
 
 // Add registers a job. The jitter is added to every tick (see Jitter). It must
 // not be called once Run has begun.
 func (r *Runner) Add(name string, s Schedule, jitter time.Duration, wake Wake) {
 	r.jobs = append(r.jobs, &runnerJob{name: name, schedule: delayed{s, jitter}, jitter: jitter, wake: wake})
+}
+
+// AddLanes is Add for a job of several lanes, of which a slow one must not hold up the
+// rest: it is woken also while an earlier wake runs. That no lane overlaps itself is
+// for Wake to see to.
+func (r *Runner) AddLanes(name string, s Schedule, jitter time.Duration, wake Wake) {
+	r.Add(name, s, jitter, wake)
+	r.jobs[len(r.jobs)-1].lanes = true
 }
 
 // Run wakes the jobs until ctx is done, then lets running wakes finish for Grace,
@@ -76,7 +85,10 @@ func (r *Runner) Run(ctx context.Context) error {
 		// Recover must be the innermost: in robfig/cron v3.0.1 a panic that passes
 		// through SkipIfStillRunning keeps its lock for ever.
 		logger := cronLog{log.With("job", j.name)}
-		looks[i] = cron.NewChain(cron.SkipIfStillRunning(logger), cron.Recover(logger)).Then(j.look(wakeCtx))
+		looks[i] = cron.NewChain(cron.Recover(logger)).Then(j.look(wakeCtx))
+		if !j.lanes {
+			looks[i] = cron.NewChain(cron.SkipIfStillRunning(logger)).Then(looks[i])
+		}
 		ticker.Schedule(j.schedule, looks[i])
 	}
 	var beats sync.WaitGroup
@@ -120,8 +132,8 @@ func (j *runnerJob) look(ctx context.Context) cron.FuncJob {
 		if ctx.Err() != nil {
 			return
 		}
-		j.running.Store(true)
-		defer j.running.Store(false)
+		j.running.Add(1)
+		defer j.running.Add(-1)
 		j.wake(ctx, time.Now().Add(-j.jitter).UTC())
 	}
 }
@@ -130,7 +142,7 @@ func (j *runnerJob) look(ctx context.Context) cron.FuncJob {
 func (r *Runner) running() []string {
 	var names []string
 	for _, j := range r.jobs {
-		if j.running.Load() {
+		if j.running.Load() > 0 {
 			names = append(names, j.name)
 		}
 	}

@@ -160,6 +160,34 @@ func TestAJobLongerThanItsPeriodNeverOverlapsItself(t *testing.T) {
 	})
 }
 
+func TestALaneThatHangsDoesNotKeepItsJobFromBeingWoken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var hung atomic.Bool
+		quick := 0
+		r := &schedule.Runner{Heartbeat: 24 * time.Hour, Grace: time.Minute}
+		r.AddLanes("state", schedule.MustParse("*/5 * * * *", ""), 0, func(ctx context.Context, _ time.Time) {
+			if hung.CompareAndSwap(false, true) {
+				<-ctx.Done()
+				return
+			}
+			quick++
+		})
+		stop := start(r)
+		time.Sleep(21 * time.Minute)
+		began := time.Now()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if quick != 4 {
+			t.Errorf("%d wakes beside the hanging one, want one each five minutes", quick)
+		}
+		if took := time.Since(began); took != time.Minute {
+			t.Errorf("the hanging lane was given %s to end, want the grace", took)
+		}
+	})
+}
+
 func TestAPanicDoesNotStopTheNextRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,16 +1,21 @@
 package serve
 
 import (
+	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/lst-pipeline/lst-pipeline/internal/chaintest"
 	"github.com/lst-pipeline/lst-pipeline/internal/gateway"
@@ -144,6 +149,68 @@ func TestAMisbehavingPluginIsContainedReportedAndItsNextTickRuns(t *testing.T) {
 	for _, o := range outcomes {
 		if o.State != store.StateHave {
 			t.Errorf("%s at %s: %s %s", o.Plugin, o.Tick, o.State, o.Message)
+		}
+	}
+}
+
+func TestAPluginThatHangsCostsTheOthersNoTickAndDoesNotOverlapItself(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, build(t, "../host/testdata/testplugin", "hanger", "calm"), 0)
+	five := schedule.MustParse("*/5 * * * *", "")
+	tick := five.Last(time.Now().Add(-3 * time.Hour))
+	w := s.Worker(ingest.Job{
+		Name: "state", Schedule: five, CatchUp: ingest.CatchUpAll, Timeout: time.Hour, Options: map[string]map[string]string{"hanger": {"do": "obey"}},
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	s.at.Store(tick.UnixNano())
+	hung := make(chan error, 1)
+	go func() { _, err := w.Pass(ctx); hung <- err }()
+	ledger := func(plugin string) (states []string) {
+		tasks, err := s.Store.Tasks(t.Context(), store.TaskFilter{Plugin: plugin})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, task := range tasks {
+			states = append(states, task.Tick.Sub(tick).String()+" "+task.State)
+		}
+		return states
+	}
+	waitFor(t, func() bool {
+		return slices.Equal(ledger("hanger"), []string{"0s running"}) && slices.Equal(ledger("calm"), []string{"0s have"})
+	})
+	for i := 1; i <= 2; i++ {
+		at := tick.Add(time.Duration(i) * 5 * time.Minute)
+		waitFor(t, func() bool { return len(s.pass(t, w, at)) == 1 }) // once the lane of calm is free
+	}
+	if diff := cmp.Diff([]string{"0s have", "5m0s have", "10m0s have"}, ledger("calm")); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"0s running"}, ledger("hanger")); diff != "" {
+		t.Errorf("while it hangs:\n%s", diff)
+	}
+	cancel()
+	if err := <-hung; !errors.Is(err, context.Canceled) {
+		t.Errorf("the pass that hung ended with %v", err)
+	}
+	// It goes on where it was.
+	w.(*worker).job.Options = nil
+	s.pass(t, w, tick.Add(10*time.Minute))
+	if diff := cmp.Diff([]string{"0s have", "5m0s have", "10m0s have"}, ledger("hanger")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// waitFor returns once something that other processes bring about holds.
+func waitFor(t *testing.T, holds func() bool) {
+	t.Helper()
+	limit := time.After(time.Minute)
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for !holds() {
+		select {
+		case <-limit:
+			t.Fatal("it did not come about within a minute")
+		case <-look.C:
 		}
 	}
 }

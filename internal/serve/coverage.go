@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/internal/notify"
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
 	"github.com/lst-pipeline/lst-pipeline/internal/schedule"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
@@ -39,20 +41,42 @@ type Series struct {
 	Stale bool
 	State string // of the newest tick in the ledger
 	Grid  string // the last 14 ticks, newest right, as in the query coverage
-	Class string // of the newest error that still stands
+	Class string // of the newest error of those that still stands
 	Error string
+	// Ticks counts all ticks the ledger has, by their state.
+	Ticks map[string]int
+	// Stuck counts failed ticks that are tried again only when a person asks for it.
+	Stuck int
+	// Hole is the newest tick that is not complete and that nothing is under way for,
+	// Reason its state and why.
+	Hole   time.Time
+	Reason string
 }
 
-// coverageSQL asks for everything the ledger has ever had.
+// HoleStates are the states of ticks that are not complete and that nothing is under
+// way for.
+var HoleStates = []string{store.StateFailed, store.StatePartial, store.StateQuarantined, store.StateUnrecoverable, store.StateSuperseded}
+
+// Holes counts the ticks that are not complete and that nothing is under way for,
+// however long ago.
+func (s Series) Holes() (n int) {
+	for _, state := range HoleStates {
+		n += s.Ticks[state]
+	}
+	return n
+}
+
+// coverageSQL asks for everything the ledger has ever had up to a moment. What a
+// clock that ran ahead has written after it is no coverage.
 const coverageSQL = `
-	SELECT job, plugin, chain_id, newest_have, stored_at, newest_state, grid, last_error_class, last_error
-	FROM ledger(40000, TIMESTAMP '2100-01-01') ORDER BY ALL`
+	SELECT job, plugin, chain_id, newest_have, stored_at, newest_state, grid, last_error_class, last_error, states, stuck, newest_hole, hole_reason
+	FROM ledger(40000, TIMESTAMP '%s') ORDER BY ALL`
 
 // Coverage compares the ledger with what the jobs promise at a moment. Every job
 // is in the answer: those that never ran as well, and series of the ledger whose
 // job is no longer configured, which are not required.
 func Coverage(ctx context.Context, src query.Source, jobs []JobSpec, now time.Time) (_ []Series, err error) {
-	rows, err := src.Query(ctx, coverageSQL)
+	rows, err := src.Query(ctx, fmt.Sprintf(coverageSQL, now.UTC().Format(time.DateTime)))
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
 	}
@@ -70,6 +94,14 @@ func Coverage(ctx context.Context, src query.Source, jobs []JobSpec, now time.Ti
 		s.Grid, _ = v[6].(string)
 		s.Class, _ = v[7].(string)
 		s.Error, _ = v[8].(string)
+		states, _ := v[9].(string)
+		if err := json.Unmarshal([]byte(states), &s.Ticks); err != nil {
+			return nil, fmt.Errorf("read the ledger: states of %s: %w", s, err)
+		}
+		stuck, _ := v[10].(int64)
+		s.Stuck = int(stuck)
+		s.Hole, _ = v[11].(time.Time)
+		s.Reason, _ = v[12].(string)
 		all = append(all, s)
 	}
 	if err := rows.Err(); err != nil {
@@ -128,6 +160,17 @@ func Late(all []Series) []Series {
 		}
 	}
 	return late
+}
+
+// Stuck returns the required series with failed ticks that wait for a person.
+func Stuck(all []Series) []Series {
+	var stuck []Series
+	for _, s := range all {
+		if s.Required && s.Stuck > 0 {
+			stuck = append(stuck, s)
+		}
+	}
+	return stuck
 }
 
 // Findings says of each required series that is stale what lags, for alerts.

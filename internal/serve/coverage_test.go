@@ -89,3 +89,53 @@ func TestCoverageListsWhatNeverRanAndWhatIsNoLongerRead(t *testing.T) {
 		t.Errorf("findings: %+v", found)
 	}
 }
+
+func TestAHoleStaysInSightHoweverLongAgoItIs(t *testing.T) {
+	t.Parallel()
+	s := openStore(t)
+	at := func(h, m int) time.Time { return time.Date(2026, 3, 1, h, m, 0, 0, time.UTC) }
+	key := func(h int) store.TaskKey {
+		return store.TaskKey{Job: "state", Plugin: "lido", Chain: "ethereum", Tick: at(h, 0)}
+	}
+	if err := s.FailTask(t.Context(), key(1), "", store.StateFailed, sdk.KindLayout, "unknown layout", at(1, 5), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CloseTasks(t.Context(), []store.TaskKey{key(2), key(3)}, "", store.StateSuperseded, "", "catch_up: last", at(4, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for h := 4; h <= 20; h++ {
+		have(t, s, "state", "lido", at(h, 0))
+	}
+	all, err := Coverage(t.Context(), s, []JobSpec{{Name: "state", Schedule: schedule.MustParse("0 * * * *", ""), Required: true}}, at(20, 30))
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	got := all[0]
+	if got.Stale || got.Grid != "##############" || got.Error != "" {
+		t.Errorf("the newest ticks are there: %+v", got)
+	}
+	if got.Holes() != 3 || got.Ticks[store.StateFailed] != 1 || got.Ticks[store.StateSuperseded] != 2 || got.Ticks[store.StateHave] != 17 {
+		t.Errorf("%d holes in %v", got.Holes(), got.Ticks)
+	}
+	if !got.Hole.Equal(at(3, 0)) || got.Reason != "superseded: catch_up: last" {
+		t.Errorf("the newest hole is %s, %s", got.Hole, got.Reason)
+	}
+	if stuck := Stuck(all); len(stuck) != 1 || stuck[0].Stuck != 1 {
+		t.Errorf("%+v", stuck)
+	}
+}
+
+func TestWhatAClockAheadHasWrittenDoesNotHideThatASeriesIsStale(t *testing.T) {
+	t.Parallel()
+	s := openStore(t)
+	at := func(h, m int) time.Time { return time.Date(2026, 3, 1, h, m, 0, 0, time.UTC) }
+	have(t, s, "state", "lido", at(6, 0))
+	have(t, s, "state", "lido", at(19, 0))
+	all, err := Coverage(t.Context(), s, []JobSpec{{Name: "state", Schedule: schedule.MustParse("0 * * * *", ""), Required: true}}, at(9, 30))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 1 || !all[0].Stale || !all[0].Newest.Equal(at(6, 0)) || all[0].Grid != "#" {
+		t.Errorf("%+v", all)
+	}
+}

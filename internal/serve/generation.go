@@ -15,8 +15,8 @@ import (
 // Worker does what is due of one job.
 type Worker interface {
 	// Pass plans and runs once. A summary without outcomes means that nothing was
-	// due. It is called for one pass at a time and must return soon after ctx is
-	// done.
+	// due that no pass under way has in hand: it is called also while one is. It must
+	// return soon after ctx is done.
 	Pass(ctx context.Context) (ingest.Summary, error)
 }
 
@@ -36,6 +36,18 @@ type Job struct {
 	// values in US dollars are derived from what it stores.
 	Prices bool
 	Worker Worker
+}
+
+// lastDue is when the newest tick that is due at now became so, on whatever chain.
+func (j Job) lastDue(now time.Time) time.Time {
+	due := func(delay time.Duration) time.Time { return j.Schedule.Last(now.Add(-delay)).Add(delay) }
+	last := due(j.Offset)
+	for _, settle := range j.Settle {
+		if at := due(max(j.Offset, settle)); at.After(last) {
+			last = at
+		}
+	}
+	return last
 }
 
 // Publishing says where copies for readers go; none are made if Dir is empty.

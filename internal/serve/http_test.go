@@ -55,7 +55,7 @@ func idle(w Warehouse, jobs ...Job) *Daemon {
 		return []gateway.EndpointStats{{Chain: "ethereum", Alias: "own", Requests: 7, Calls: 70, Errors: map[string]uint64{"timeout": 2}, State: "closed", BudgetLeft: 12.5}}
 	}
 	g.Plugins = func() []host.Usage {
-		return []host.Usage{{Plugin: "lido", Running: 1, RSS: 4096, Starts: 3, Crashes: 1}}
+		return []host.Usage{{Plugin: "lido", Running: 1, RSS: 4096, PeakRSS: 8192, Starts: 3, Crashes: 1}}
 	}
 	d.use(g)
 	return d
@@ -86,7 +86,11 @@ func TestHealthSaysWhetherTheWriterWorks(t *testing.T) {
 	if code, _ := get(t, d.Handler(), "/healthz"); code != 200 {
 		t.Error("it did not recover")
 	}
-	d.beat.Store(time.Now().Add(-time.Hour).UnixNano())
+	if beat := d.beat.Load().String(); !strings.Contains(beat, " m=") {
+		t.Errorf("the sign of life of %s follows a clock that is set", beat)
+	}
+	long := time.Now().Add(-time.Hour)
+	d.beat.Store(&long)
 	if code, text := get(t, d.Handler(), "/healthz"); code != 503 || !strings.Contains(text, "no sign of life for 1h") {
 		t.Errorf("%d %s", code, text)
 	}
@@ -133,9 +137,13 @@ func TestMetricsHaveWhatAnOperatorNeeds(t *testing.T) {
 		`lst_last_success_timestamp_seconds{chain="ethereum",job="state",plugin="lido"} 1.`,
 		`lst_lag_seconds{chain="ethereum",job="state",plugin="lido"} `,
 		`lst_stale{chain="ethereum",job="state",plugin="lido",required="yes"} 0`,
+		`lst_ticks{chain="ethereum",job="state",plugin="lido",state="have"} 1`,
+		`lst_ticks{chain="ethereum",job="state",plugin="lido",state="failed"} 0`,
 		`lst_tasks_total{chain="c",job="state",plugin="p",state="have"} 1`,
 		`lst_rows_total{chain="c",job="state",plugin="p"} 3`,
 		`lst_rejects_total{chain="c",job="state",plugin="p"} 2`,
+		`lst_task_requests_total{chain="c",job="state",plugin="p"} 2`,
+		`lst_task_calls_total{chain="c",job="state",plugin="p"} 40`,
 		`lst_task_errors_total{chain="c",class="transient",job="state",plugin="p"} 1`,
 		`lst_task_duration_seconds_sum{chain="c",job="state",plugin="p"} 1`,
 		`lst_rpc_requests_total{chain="ethereum",endpoint="own"} 7`,
@@ -143,6 +151,7 @@ func TestMetricsHaveWhatAnOperatorNeeds(t *testing.T) {
 		`lst_rpc_errors_total{chain="ethereum",class="timeout",endpoint="own"} 2`,
 		`lst_rpc_budget_left{chain="ethereum",endpoint="own"} 12.5`,
 		`lst_plugin_resident_bytes{plugin="lido"} 4096`,
+		`lst_plugin_peak_resident_bytes{plugin="lido"} 8192`,
 		`lst_plugin_restarts_total{plugin="lido"} 1`,
 		`lst_warehouse_bytes `, `lst_warehouse_wal_bytes `, `lst_warehouse_writable 1`,
 		`lst_config_last_reload_successful 0`, `lst_build_info{version="1.2.3"} 1`, `go_goroutines `,

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/lst-pipeline/lst-pipeline/internal/ingest"
+	"github.com/lst-pipeline/lst-pipeline/internal/store"
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
@@ -19,6 +20,7 @@ type metrics struct {
 	rows     *prometheus.CounterVec
 	rejects  *prometheus.CounterVec
 	requests *prometheus.CounterVec
+	calls    *prometheus.CounterVec
 	errors   *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	passes   *prometheus.HistogramVec
@@ -38,6 +40,7 @@ func newMetrics(d *Daemon) *metrics {
 		rows:     counter("lst_rows_total", "Facts of finished ticks.", seriesLabels...),
 		rejects:  counter("lst_rejects_total", "Rows that checks refused.", seriesLabels...),
 		requests: counter("lst_task_requests_total", "HTTP requests that ticks cost.", seriesLabels...),
+		calls:    counter("lst_task_calls_total", "RPC calls in them: one request can carry many.", seriesLabels...),
 		errors:   counter("lst_task_errors_total", "Ticks that ended with an error, by its class.", append(seriesLabels, "class")...),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "lst_task_duration_seconds", Help: "Time from the start of a fetch to the commit of a tick.",
@@ -55,7 +58,7 @@ func newMetrics(d *Daemon) *metrics {
 		Name: "lst_build_info", Help: "1, with the version.", ConstLabels: prometheus.Labels{"version": d.opts.Version},
 	})
 	info.Set(1)
-	m.registry.MustRegister(m.tasks, m.rows, m.rejects, m.requests, m.errors, m.duration, m.passes, m.failed, m.reloadOK, info,
+	m.registry.MustRegister(m.tasks, m.rows, m.rejects, m.requests, m.calls, m.errors, m.duration, m.passes, m.failed, m.reloadOK, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &scrape{d})
 	return m
 }
@@ -81,6 +84,7 @@ func (m *metrics) passed(job string, sum ingest.Summary, err error, took time.Du
 		m.rows.WithLabelValues(series...).Add(float64(o.Rows))
 		m.rejects.WithLabelValues(series...).Add(float64(o.Rejects))
 		m.requests.WithLabelValues(series...).Add(float64(o.Requests))
+		m.calls.WithLabelValues(series...).Add(float64(o.Calls))
 		if o.Kind != "" && o.Kind != sdk.KindNoData {
 			m.errors.WithLabelValues(append(series, string(o.Kind))...).Inc()
 		}
@@ -101,10 +105,12 @@ var (
 	lastSuccess = desc("lst_last_success_timestamp_seconds", "When the newest complete tick was stored.", seriesLabels...)
 	newestTick  = desc("lst_newest_tick_timestamp_seconds", "The newest complete tick.", seriesLabels...)
 	lag         = desc("lst_lag_seconds", "Time since the newest complete tick.", seriesLabels...)
+	ticks       = desc("lst_ticks", "Ticks in the ledger by their state; failed, partial, quarantined, unrecoverable and superseded ones are holes.", append(seriesLabels, "state")...)
 	stale       = desc("lst_stale", "1 if the newest complete tick is two periods old, or there is none.", append(seriesLabels, "required")...)
 
 	pluginUp      = desc("lst_plugin_processes", "Running processes.", "plugin")
 	pluginRSS     = desc("lst_plugin_resident_bytes", "Resident memory of the running processes.", "plugin")
+	pluginPeak    = desc("lst_plugin_peak_resident_bytes", "The most resident memory of the process that ended last; absent if none has, or it is not known.", "plugin")
 	pluginStarts  = desc("lst_plugin_starts_total", "Processes started.", "plugin")
 	pluginCrashes = desc("lst_plugin_restarts_total", "Processes that ended without being asked to, so that another one had to start.", "plugin")
 
@@ -127,7 +133,7 @@ var (
 
 func (s *scrape) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		lastSuccess, newestTick, lag, stale, pluginUp, pluginRSS, pluginStarts, pluginCrashes, endpointRequests, endpointCalls,
+		lastSuccess, newestTick, lag, ticks, stale, pluginUp, pluginRSS, pluginPeak, pluginStarts, pluginCrashes, endpointRequests, endpointCalls,
 		endpointRetries, endpointBytes, endpointErrors, endpointBudget, endpointUp, warehouseBytes, warehouseWAL, writerUp,
 		publishedOK, publishedAge, plannerSilence,
 	} {
@@ -157,6 +163,11 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 				gauge(newestTick, seconds(one.Newest), labels...)
 				gauge(lag, now.Sub(one.Newest).Seconds(), labels...)
 			}
+			if len(one.Ticks) > 0 {
+				for _, state := range append([]string{store.StateHave, store.StateDue, store.StateRunning}, HoleStates...) {
+					gauge(ticks, float64(one.Ticks[state]), append(labels, state)...)
+				}
+			}
 			if !one.Ended.IsZero() {
 				gauge(lastSuccess, seconds(one.Ended), labels...)
 			}
@@ -169,6 +180,9 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 		for _, p := range gen.Plugins() {
 			gauge(pluginUp, float64(p.Running), p.Plugin)
 			gauge(pluginRSS, float64(p.RSS), p.Plugin)
+			if p.PeakRSS > 0 {
+				gauge(pluginPeak, float64(p.PeakRSS), p.Plugin)
+			}
 			count(pluginStarts, p.Starts, p.Plugin)
 			count(pluginCrashes, p.Crashes, p.Plugin)
 		}

@@ -5,27 +5,50 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/query"
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
 	"github.com/lst-pipeline/lst-pipeline/sdk"
+	"github.com/lst-pipeline/lst-pipeline/sql"
 	"github.com/lst-pipeline/lst-pipeline/transforms"
 )
 
-// factsPerTask is how many facts each commit of the loop adds; fact i has value i+1.
-const factsPerTask = 20
+// The loop reads two tokens. The rate of one grows by rateStep with each commit, that
+// of the other by twice as much, so that a comparison tells which commit it saw, and
+// that it saw the whole of it.
+const (
+	factsPerTask = 4 // a rate and a supply for each
+	rateStep     = 1e-8
+	supply       = 100_000_000
+	loopPeriod   = 10 * time.Second
+)
 
-// loopResult is the n-th commit of the ingest loop.
+var (
+	loopTokens = []sdk.TokenID{"one", "two"}
+	loopBegin  = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// loopRate is the rate of the i-th token at the n-th commit.
+func loopRate(n, i int) *big.Rat {
+	return big.NewRat(1e8+int64(n)*int64(i+1), 1e8)
+}
+
+// loopResult is the n-th commit of the ingest loop, loopPeriod after the one before.
 func loopResult(n int) store.TaskResult {
-	tick := time.Date(2026, 1, 1, 0, n, 0, 0, time.UTC)
+	tick := loopBegin.Add(time.Duration(n) * loopPeriod)
 	res := store.TaskResult{
 		Task: store.Task{
 			TaskKey: store.TaskKey{Job: "loop", Plugin: "p", Chain: "ethereum", Tick: tick}, State: store.StateHave, RunID: "run",
@@ -33,26 +56,68 @@ func loopResult(n int) store.TaskResult {
 		},
 		KnownAt: tick, PluginVersion: "1", PluginSHA256: "ab",
 	}
-	for i := range factsPerTask {
-		token := sdk.TokenID(fmt.Sprintf("t%d", i))
+	add := func(token sdk.TokenID, metric sdk.MetricID, value *big.Rat) {
 		res.Observations = append(res.Observations, store.Observation{
 			Observation: sdk.Observation{
-				Token: token, Metric: sdk.BackingNative, Value: big.NewInt(int64(i + 1)), Quality: sdk.QualityOK, Basis: sdk.OnChain,
+				Token: token, Metric: metric, Value: big.NewInt(1), Quality: sdk.QualityOK, Basis: sdk.OnChain,
 				Source: sdk.Source{Method: "m()", Target: "0x1", Field: "word 0"},
 			},
 			At: sdk.Position{Height: uint64(n + 1), Time: tick}, Finality: sdk.Finalized, Endpoint: "own",
 		})
 		res.Metrics = append(res.Metrics, transforms.MetricFact{
-			Metric: sdk.BackingNative, Token: token, TS: tick, Value: big.NewRat(int64(i+1), 1), Uncertainty: new(big.Rat), Height: uint64(n + 1),
-			Quality: sdk.QualityOK, Basis: sdk.OnChain, Finality: sdk.Finalized, Obs: []int{i}, Transform: "scale@1",
+			Metric: metric, Token: token, TS: tick, Value: value, Uncertainty: new(big.Rat), Height: uint64(n + 1),
+			Quality: sdk.QualityOK, Basis: sdk.OnChain, Finality: sdk.Finalized, Obs: []int{len(res.Metrics)}, Transform: "scale@1",
 		})
+	}
+	for i, token := range loopTokens {
+		add(token, sdk.ExchangeRateMetric, loopRate(n, i))
+		add(token, sdk.LSTSupply, big.NewRat(supply, 1))
 	}
 	return res
 }
 
-// The npm client opens latest.duckdb 200 times (LST_OPENS says how often) while an
-// ingest loop commits without pause and one copy follows the other: no lock error,
-// and each read is one committed state.
+// leagueSQL is the named comparison league a year wide, with its parameters written
+// into it, at a moment after every commit.
+func leagueSQL(t *testing.T) string {
+	t.Helper()
+	all, err := query.List(sql.FS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	league, err := query.Find(all, "league")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound, err := league.Bind(map[string]string{"window": "365"}, query.Defaults{AsOf: loopBegin.Add(30 * 24 * time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimRight(strings.TrimSpace(league.Literal(bound)), ";")
+}
+
+// leagueRow is what the test looks at in the answer of league.
+type leagueRow struct {
+	Token, State, Updates string
+	TVL                   float64 `json:"tvl_native"`
+	APR                   float64 `json:"apr_pct"`
+}
+
+// wantLeague is the answer of league after the n-th commit. Each rate has grown in a
+// straight line, so that its yield is the same whenever one looks.
+func wantLeague(n int) (rows []leagueRow) {
+	for i := len(loopTokens) - 1; i >= 0; i-- { // the best first
+		rate, _ := loopRate(n, i).Float64()
+		rows = append(rows, leagueRow{
+			Token: string(loopTokens[i]), State: "fresh", Updates: strconv.Itoa(n), TVL: rate * supply,
+			APR: 100 * rateStep * float64(i+1) * float64(365*24*time.Hour/loopPeriod),
+		})
+	}
+	return rows
+}
+
+// The npm client opens latest.duckdb 100 times (LST_OPENS says how often) and compares
+// the tokens in it, while an ingest loop commits without pause and one copy follows
+// the other: no lock error, and each read is one committed state.
 func TestTheNpmClientReadsCommittedStatesWhileTheDaemonWrites(t *testing.T) {
 	t.Parallel()
 	tools, err := filepath.Abs(filepath.Join("..", "..", "tools", "npm"))
@@ -66,7 +131,7 @@ func TestTheNpmClientReadsCommittedStatesWhileTheDaemonWrites(t *testing.T) {
 	if err != nil {
 		t.Skip("node is not installed: copies are not read with the npm client of DuckDB")
 	}
-	opens := 200
+	opens := 100
 	if text := os.Getenv("LST_OPENS"); text != "" {
 		if opens, err = strconv.Atoi(text); err != nil {
 			t.Fatal(err)
@@ -83,14 +148,21 @@ func TestTheNpmClientReadsCommittedStatesWhileTheDaemonWrites(t *testing.T) {
 		_, err := s.Publish(context.WithoutCancel(ctx), store.PublishOptions{Dir: dir, Keep: 3, Copy: copyCommand(), Now: time.Now()})
 		return err
 	}
-	if err := commit(0); err != nil {
+	d := sdk.Description{Protocols: []sdk.Protocol{{ID: "p", Name: "P", Status: "live"}}}
+	for _, token := range loopTokens {
+		d.Tokens = append(d.Tokens, sdk.Token{ID: token, Protocol: "p", Chain: "ethereum", Symbol: string(token), Decimals: 18,
+			Underlying: "ETH", Accrual: sdk.ExchangeRate, ExpectedUpdate: loopPeriod, StaleAfter: 40 * 24 * time.Hour})
+	}
+	err = errors.Join(s.PutChains(ctx, []store.Chain{{ID: "ethereum", Kind: "evm", Name: "Ethereum", NativeAsset: "ETH", HeightKind: "block"}}),
+		s.PutDimensions(ctx, d, "p", loopBegin), commit(0), commit(1)) // a yield needs two
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := publish(); err != nil {
 		t.Fatal(err)
 	}
 	loops.Go(func() {
-		for n := 1; ctx.Err() == nil; n++ {
+		for n := 2; ctx.Err() == nil; n++ {
 			if err := commit(n); err != nil {
 				t.Error(err)
 				return
@@ -113,7 +185,7 @@ func TestTheNpmClientReadsCommittedStatesWhileTheDaemonWrites(t *testing.T) {
 		}
 	})
 
-	cmd := exec.CommandContext(ctx, node, filepath.Join("testdata", "read.mjs"), tools, dir, strconv.Itoa(opens))
+	cmd := exec.CommandContext(ctx, node, filepath.Join("testdata", "read.mjs"), tools, dir, strconv.Itoa(opens), leagueSQL(t))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
@@ -131,7 +203,10 @@ func TestTheNpmClientReadsCommittedStatesWhileTheDaemonWrites(t *testing.T) {
 			default: // one is being made
 			}
 		}
-		var got struct{ Tasks, Facts, Observations, Sum, Have, Newest, File string }
+		var got struct {
+			Tasks, Facts, Observations, Have, Newest, File string
+			League                                         []leagueRow
+		}
 		if err := json.Unmarshal(lines.Bytes(), &got); err != nil {
 			t.Fatalf("%s: %v", lines.Text(), err)
 		}
@@ -140,11 +215,12 @@ func TestTheNpmClientReadsCommittedStatesWhileTheDaemonWrites(t *testing.T) {
 			t.Fatalf("%s: %v", lines.Text(), err)
 		}
 		facts := strconv.Itoa(tasks * factsPerTask)
-		sum, ok := new(big.Rat).SetString(got.Sum)
-		want := big.NewRat(int64(tasks)*factsPerTask*(factsPerTask+1)/2, 1)
 		newest := loopResult(tasks - 1).Task.Tick.Format(time.DateTime)
-		if got.Facts != facts || got.Observations != facts || !ok || sum.Cmp(want) != 0 || got.Have != got.Tasks || got.Newest != newest {
+		if got.Facts != facts || got.Observations != facts || got.Have != got.Tasks || got.Newest != newest {
 			t.Errorf("read %d is no committed state: %s", reads, lines.Text())
+		}
+		if diff := cmp.Diff(wantLeague(tasks-1), got.League, cmpopts.EquateApprox(0, 1e-4)); diff != "" {
+			t.Errorf("read %d, league is not that of commit %d (-want +got):\n%s", reads, tasks, diff)
 		}
 		if tasks < last {
 			t.Errorf("read %d is older than the one before: %d tasks after %d", reads, tasks, last)

@@ -2,9 +2,7 @@ package serve
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -49,12 +47,7 @@ func (p *publisher) configure(c Publishing) {
 
 // newestCopy reads when the newest copy of a folder was published.
 func newestCopy(dir string) time.Time {
-	text, err := os.ReadFile(filepath.Join(dir, store.LatestManifest))
-	if err != nil {
-		return time.Time{}
-	}
-	var m store.Manifest
-	_ = json.Unmarshal(text, &m) // not ours: as if there was none
+	m, _ := store.ReadManifest(filepath.Join(dir, store.LatestManifest)) // none, or not ours: as if there was none
 	return m.PublishedAt
 }
 

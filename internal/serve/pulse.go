@@ -33,7 +33,11 @@ func (d *Daemon) tryWriter(ctx context.Context) {
 	}
 }
 
-func (d *Daemon) alive() { d.beat.Store(time.Now().UnixNano()) }
+func (d *Daemon) alive() {
+	now := time.Now()
+	d.beat.Store(&now)
+}
 
-// sinceBeat is how long ago the planner gave a sign of life.
-func (d *Daemon) sinceBeat() time.Duration { return time.Since(time.Unix(0, d.beat.Load())) }
+// sinceBeat is how long ago the planner gave a sign of life, as time passes: a clock
+// that is set back must not hide a planner that hangs.
+func (d *Daemon) sinceBeat() time.Duration { return time.Since(*d.beat.Load()) }

@@ -28,9 +28,6 @@ const (
 	httpStop     = 2 * time.Second
 )
 
-// priceWait is how long the other jobs wait for prices of the same tick.
-const priceWait = time.Minute
-
 // Warehouse is what the daemon itself needs of a *store.Store.
 type Warehouse interface {
 	query.Source
@@ -67,20 +64,14 @@ type Daemon struct {
 	service service
 
 	gen    atomic.Pointer[Generation]
-	beat   atomic.Int64 // unix nanoseconds of the planner's last sign of life
+	beat   atomic.Pointer[time.Time] // of the planner's last sign of life, with its monotonic reading
 	writer atomic.Pointer[writerState]
 	copied publisher
 	told   chan struct{} // an alert check is wanted; holds one
 
 	mu     sync.Mutex
-	passes map[string]passed
-	change chan struct{} // closed at the end of each pass
-}
-
-// passed is what is known of a job's newest finished pass.
-type passed struct {
-	began time.Time
-	err   error
+	passes map[string]passes // by job
+	change chan struct{}     // closed at the end of each pass
 }
 
 // New makes a daemon. It does nothing until Run.
@@ -90,7 +81,7 @@ func New(o Options) *Daemon {
 	}
 	d := &Daemon{
 		opts: o, log: o.Log, service: systemd{log: o.Log},
-		told: make(chan struct{}, 1), passes: map[string]passed{}, change: make(chan struct{}),
+		told: make(chan struct{}, 1), passes: map[string]passes{}, change: make(chan struct{}),
 	}
 	d.copied = publisher{warehouse: o.Warehouse, command: o.Copy, log: o.Log, wake: make(chan struct{}, 1)}
 	d.metrics = newMetrics(d)
@@ -170,7 +161,7 @@ func (d *Daemon) serve(ctx context.Context, gen *Generation) (next *Generation, 
 	r := &schedule.Runner{Heartbeat: gen.Heartbeat, Grace: gen.Grace, Abandon: abandonAfter, Log: d.log}
 	r.Add("heartbeat", schedule.Schedule{}, 0, func(ctx context.Context, _ time.Time) { d.pulse(ctx) })
 	for _, job := range gen.Jobs {
-		r.Add(job.Name, job.Schedule, job.Offset, func(ctx context.Context, _ time.Time) {
+		r.AddLanes(job.Name, job.Schedule, job.Offset, func(ctx context.Context, _ time.Time) {
 			if !job.Prices {
 				d.pricesFirst(ctx, gen)
 			}
@@ -207,8 +198,8 @@ func (d *Daemon) serve(ctx context.Context, gen *Generation) (next *Generation, 
 func (d *Daemon) pass(ctx context.Context, job Job) {
 	began := time.Now()
 	log := d.log.With("job", job.Name)
-	err := errors.New("the job panicked")
-	defer func() { d.finished(job, passed{began, err}) }()
+	d.began(job)
+	defer d.ended(job, began)
 	sum, err := job.Worker.Pass(ctx)
 	d.metrics.passed(job.Name, sum, err, time.Since(began))
 	switch {
@@ -223,50 +214,23 @@ func (d *Daemon) pass(ctx context.Context, job Job) {
 		stored += o.Rows + o.Rejects
 	}
 	if len(sum.Outcomes) == 0 {
+		if err == nil {
+			log.Debug("nothing is due")
+		}
 		return
 	}
 	log.Info("run ended", "run", sum.RunID, "tasks", len(sum.Outcomes), "rows", stored, "ok", err == nil && sum.OK(), "took", time.Since(began).Round(time.Millisecond).String())
-	d.copied.changed(sum.RunID)
+	d.Changed(sum.RunID)
+}
+
+// Changed says that a run has changed the warehouse, one of a job or one that
+// somebody else did in this process: it is published, and alerts are checked. runID
+// may be empty.
+func (d *Daemon) Changed(runID string) {
+	d.copied.changed(runID)
 	select {
 	case d.told <- struct{}{}:
 	default: // one is wanted already
-	}
-}
-
-// finished notes the end of a pass and wakes who waits for it.
-func (d *Daemon) finished(job Job, p passed) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.passes[job.Name] = p
-	close(d.change)
-	d.change = make(chan struct{})
-}
-
-// pricesFirst waits until the jobs that read prices have looked at their newest
-// tick, for a minute at most: values in US dollars are derived from prices of the
-// same tick, but a price feed that is down must not hold up the rest.
-func (d *Daemon) pricesFirst(ctx context.Context, gen *Generation) {
-	limit := time.NewTimer(priceWait)
-	defer limit.Stop()
-	for {
-		d.mu.Lock()
-		change, ready := d.change, true
-		for _, j := range gen.Jobs {
-			if j.Prices && d.passes[j.Name].began.Before(j.Schedule.Last(time.Now())) {
-				ready = false
-			}
-		}
-		d.mu.Unlock()
-		if ready {
-			return
-		}
-		select {
-		case <-change:
-		case <-limit.C:
-			return
-		case <-ctx.Done():
-			return
-		}
 	}
 }
 

@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -35,7 +34,9 @@ type Shop struct {
 	Required []string
 	Chains   []sdk.ChainID
 	Settle   map[sdk.ChainID]time.Duration // see ingest.Runner
-	Now      func() time.Time              // nil: time.Now
+	// Recordings answer for past ticks of chains, see ingest.Runner.
+	Recordings map[sdk.ChainID]ingest.Recordings
+	Now        func() time.Time // nil: time.Now
 
 	mu      sync.Mutex
 	seen    string // what Dir looked like at the last discovery
@@ -64,52 +65,6 @@ func (s *Shop) Prices(job ingest.Job) bool {
 	return slices.ContainsFunc(s.plugins, func(p *ingest.Plugin) bool {
 		return p.Err == nil && p.PricesFirst() && slices.Contains(job.Plugins, p.Binary.Name)
 	})
-}
-
-// Worker does the job with what the shop has.
-func (s *Shop) Worker(job ingest.Job) Worker { return &worker{shop: s, job: job} }
-
-type worker struct {
-	shop *Shop
-	job  ingest.Job
-	// unended is a run whose end the disk did not take.
-	unended string
-}
-
-var errUnended = errors.New("the disk could not be written; a later run reads what was due")
-
-// Pass implements Worker.
-func (w *worker) Pass(ctx context.Context) (ingest.Summary, error) {
-	s := w.shop
-	plugins, tokens := s.current(ctx, w.job)
-	// A runner belongs to one run at a time, so that jobs do not wait for each other;
-	// the store queues their writes.
-	r := &ingest.Runner{
-		Store: s.Store, Host: s.Host, Gateway: s.Gateway, Log: s.Log, Version: s.Version, Now: s.Now,
-		Tokens: tokens, Report: s.report, Settle: s.Settle,
-	}
-	if run := w.unended; run != "" {
-		w.unended = ""
-		if err := s.Store.EndRun(ctx, run, store.RunFailed, errUnended, time.Now()); err != nil {
-			if errors.Is(err, store.ErrDisk) {
-				w.unended = run
-			}
-			return ingest.Summary{}, err
-		}
-	}
-	work, skipped, err := r.Due(ctx, []ingest.Job{w.job}, plugins, s.Chains)
-	if err != nil {
-		return ingest.Summary{}, err
-	}
-	s.mention(skipped)
-	if len(work) == 0 {
-		return ingest.Summary{}, nil
-	}
-	sum, err := r.Run(ctx, "serve", plugins, work)
-	if errors.Is(err, store.ErrDisk) {
-		w.unended = sum.RunID
-	}
-	return sum, err
 }
 
 // report logs what became of a tick.

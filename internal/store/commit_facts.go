@@ -18,6 +18,7 @@ type factTable struct {
 	value   []string // columns whose difference makes a new version, most telling first
 	was     string   // SQL text of the old value; empty: the table has no reason column
 	settles string   // SQL condition that s makes final what c had before finality; may be empty
+	ruled   string   // SQL condition that c is a person's verdict about what s says; may be empty
 
 	n         int
 	row       func(i int, c []driver.Value) error
@@ -79,7 +80,14 @@ func (t factTable) probe() string {
 		differ = append(differ, "s."+c+" IS DISTINCT FROM c."+c)
 		old = append(old, "f."+c)
 	}
-	columns, settled := "s.*", "NULL"
+	columns, settled, staged := "s.*", "NULL", "stage_fact"
+	if t.ruled != "" {
+		old = append(old, "f.transform")
+		staged = `(SELECT s.* REPLACE (CASE WHEN ` + t.ruled + ` THEN c.quality ELSE s.quality END AS quality,
+			CASE WHEN ` + t.ruled + ` THEN c.reason ELSE s.reason END AS reason,
+			CASE WHEN ` + t.ruled + ` THEN c.transform ELSE s.transform END AS transform)
+			FROM stage_fact s LEFT JOIN c USING (` + keys + `))`
+	}
 	if t.settles != "" {
 		old = append(old, "f.finality")
 		settled = "CASE WHEN " + t.settles + " THEN 'was provisional' END"
@@ -112,7 +120,7 @@ func (t factTable) probe() string {
 		SELECT ` + columns + `,
 			greatest(?::TIMESTAMP, c.known_at + INTERVAL 1 MICROSECOND) AS known_at, ?::VARCHAR AS run_id,
 			c.known_at IS NOT NULL AS restated
-		FROM stage_fact s LEFT JOIN c USING (` + keys + `)
+		FROM ` + staged + ` s LEFT JOIN c USING (` + keys + `)
 		WHERE c.known_at IS NULL OR ` + strings.Join(differ, " OR ")
 }
 
@@ -152,7 +160,10 @@ func (b batch) metrics() factTable {
 		value:   []string{"value", "value_exact", "quality"},
 		was:     exactText("c.value_exact", "c.value"),
 		settles: "(c.finality = 'provisional' AND s.finality = 'finalized')",
-		n:       len(facts), collapsed: dropped, conflicts: conflicts,
+		ruled: "((c.transform IN ('" + ReleaseTransform + "', '" + DismissTransform + "')" +
+			" OR s.basis = 'derived' AND regexp_matches(c.reason, '^(released|dismissed): ')) AND c.quality <> 'retracted' AND s.quality <> 'retracted'" +
+			" AND s.value IS NOT DISTINCT FROM c.value AND s.value_exact IS NOT DISTINCT FROM c.value_exact)",
+		n: len(facts), collapsed: dropped, conflicts: conflicts,
 	}
 	for _, f := range facts {
 		t.times.add(f.TS)

@@ -72,8 +72,9 @@ func insertEpochs(ctx context.Context, conn *sql.Conn, res TaskResult) (int64, e
 }
 
 // insertRejects puts refused rows into quarantine, each once a task: a repeat of
-// the task that fails the same check with the same numbers adds nothing, also when
-// a person has decided about the row meanwhile.
+// the task in which the same value fails the same check adds nothing, also when a
+// person has decided about the row meanwhile, and when the past it failed against
+// has changed.
 func insertRejects(ctx context.Context, conn *sql.Conn, res TaskResult, rejects []transforms.Reject, ids []int64) (int64, error) {
 	if len(rejects) == 0 {
 		return 0, nil
@@ -118,7 +119,7 @@ func insertRejects(ctx context.Context, conn *sql.Conn, res TaskResult, rejects 
 		         PARTITION BY token_id, metric_id, ts, value_text, divisor_text, decimals, check_name, reason ORDER BY idx) = 1
 		       ORDER BY idx) s
 		 WHERE NOT EXISTS (FROM quarantine q WHERE q.job = ? AND q.plugin = ? AND q.chain_id = ? AND q.tick = ?
-		   AND q.check_name = s.check_name AND q.reason = s.reason AND q.token_id IS NOT DISTINCT FROM s.token_id
+		   AND q.check_name = s.check_name AND (q.reason = s.reason OR s.value_text IS NOT NULL) AND q.token_id IS NOT DISTINCT FROM s.token_id
 		   AND q.metric_id IS NOT DISTINCT FROM s.metric_id AND q.ts IS NOT DISTINCT FROM s.ts
 		   AND q.value_text IS NOT DISTINCT FROM s.value_text AND q.divisor_text IS NOT DISTINCT FROM s.divisor_text
 		   AND q.decimals IS NOT DISTINCT FROM s.decimals)`,

@@ -134,15 +134,15 @@ func TestPreviousIsTheNewestValueThatStillStands(t *testing.T) {
 	}
 	want := func(before int, text string, hour int) {
 		t.Helper()
-		got, err := s.Previous(t.Context(), []sdk.TokenID{"reth", "nobody"}, t0.Add(time.Duration(before)*time.Hour))
+		all, err := s.PreviousAt(t.Context(), []sdk.TokenID{"reth", "nobody"}, []time.Time{t0.Add(time.Duration(before) * time.Hour)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		model := map[transforms.Key]transforms.Last{}
 		if text != "" {
-			model[transforms.Key{Metric: sdk.BackingNative, Token: "reth"}] = transforms.Last{TS: t0.Add(time.Duration(hour) * time.Hour), Value: rat(text)}
+			model[transforms.Key{Metric: sdk.BackingNative, Token: "reth", Basis: sdk.OnChain}] = transforms.Last{TS: t0.Add(time.Duration(hour) * time.Hour), Value: rat(text)}
 		}
-		if diff := cmp.Diff(model, got, cmp.Comparer(func(a, b transforms.Last) bool { return a.TS.Equal(b.TS) && a.Value.Cmp(b.Value) == 0 })); diff != "" {
+		if diff := cmp.Diff(model, all[0], cmp.Comparer(func(a, b transforms.Last) bool { return a.TS.Equal(b.TS) && a.Value.Cmp(b.Value) == 0 })); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -157,6 +157,10 @@ func TestPreviousIsTheNewestValueThatStillStands(t *testing.T) {
 	commit(1, "3", sdk.QualityOK)
 	want(9, "3", 1)
 	commit(3, "9", sdk.QualitySuspect)
+	want(9, "3", 1)
+	commit(2, "4", sdk.QualityEstimated)
+	want(9, "4", 2)
+	commit(2, "4", sdk.QualitySuspect)
 	want(9, "3", 1)
 	commit(4, "1e30", sdk.QualityOK) // does not fit 18 decimals
 	want(9, "3", 1)

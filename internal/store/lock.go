@@ -20,16 +20,22 @@ type HeldError struct {
 	Since   time.Time // zero if unknown
 }
 
-func (e *HeldError) Error() string {
+// Holder names the other process: "pipeline serve (pid 123)".
+func (e *HeldError) Holder() string {
 	holder := "another process"
 	if e.Command != "" {
 		holder = e.Command
 	}
 	if e.PID != 0 {
-		holder += fmt.Sprintf(", pid %d", e.PID)
+		holder += fmt.Sprintf(" (pid %d)", e.PID)
 	}
+	return holder
+}
+
+func (e *HeldError) Error() string {
+	holder := e.Holder()
 	if !e.Since.IsZero() {
-		holder += ", since " + e.Since.UTC().Format(time.RFC3339)
+		holder += " since " + e.Since.UTC().Format(time.RFC3339)
 	}
 	return fmt.Sprintf("warehouse %s is held by %s; wait for it to end or stop it, and read the published snapshot meanwhile", e.Path, holder)
 }

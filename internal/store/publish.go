@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 	"time"
 )
@@ -37,9 +35,15 @@ type PublishOptions struct {
 
 // Manifest describes a published snapshot. It lies beside it as NAME.json.
 type Manifest struct {
-	File          string               `json:"file"`
-	PublishedAt   time.Time            `json:"published_at"`
-	RunID         string               `json:"run_id,omitempty"`
+	File string `json:"file"`
+	// Sequence is one more than the greatest of the folder's other snapshots. It says
+	// which is newer, whatever the clock said.
+	Sequence    int64     `json:"sequence"`
+	PublishedAt time.Time `json:"published_at"`
+	RunID       string    `json:"run_id,omitempty"`
+	// Changes counts the tries of tasks and the verdicts up to the snapshot: the
+	// warehouse has changed since if it counts another number.
+	Changes       int64                `json:"changes"`
 	SchemaVersion int64                `json:"schema_version"`
 	DuckDBVersion string               `json:"duckdb_version"`
 	Bytes         int64                `json:"bytes"`
@@ -85,6 +89,14 @@ func (s *Store) Publish(ctx context.Context, opts PublishOptions) (m Manifest, e
 	m = Manifest{
 		File:        s.snapshotPrefix() + opts.Now.UTC().Format("20060102T150405.000000Z") + ".duckdb",
 		PublishedAt: opts.Now.UTC(), RunID: opts.RunID, DuckDBVersion: duckdbVersion(),
+	}
+	older, err := s.snapshots(dir)
+	if err != nil {
+		return m, fmt.Errorf("publish: look at the earlier snapshots: %w", err)
+	}
+	m.Sequence = 1
+	if len(older) > 0 {
+		m.Sequence = older[0].sequence + 1
 	}
 	copied := filepath.Join(dir, m.File+".tmp")
 	defer func() {
@@ -202,6 +214,9 @@ func (s *Store) verifyCopy(ctx context.Context, path string, want map[string]int
 			return fmt.Errorf("read table %s: %w", t, err)
 		}
 	}
+	if m.Changes, err = c.changes(ctx); err != nil {
+		return err
+	}
 	if m.SchemaVersion, err = c.SchemaVersion(ctx); err != nil {
 		return err
 	}
@@ -247,42 +262,4 @@ func switchTo(dir, copied string, m Manifest) error {
 		}
 	}
 	return syncDir(dir)
-}
-
-// snapshotPrefix begins the names of this warehouse's snapshots.
-func (s *Store) snapshotPrefix() string {
-	return strings.TrimSuffix(filepath.Base(s.path), filepath.Ext(s.path)) + "-"
-}
-
-// sweep removes what a publisher that died left behind.
-func (s *Store) sweep(dir string) error {
-	left, err := filepath.Glob(filepath.Join(dir, s.snapshotPrefix()+"*.tmp"))
-	if err != nil {
-		return err
-	}
-	for _, link := range []string{LatestSnapshot, LatestManifest} {
-		left = append(left, filepath.Join(dir, link+".tmp"))
-	}
-	for _, f := range left {
-		if err := os.Remove(f); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove what an earlier publishing left: %w", err)
-		}
-	}
-	return nil
-}
-
-// retain removes all but the newest snapshots. A reader that has one open keeps it.
-func (s *Store) retain(dir string, keep int) error {
-	files, err := filepath.Glob(filepath.Join(dir, s.snapshotPrefix()+"*.duckdb"))
-	if err != nil {
-		return err
-	}
-	sort.Sort(sort.Reverse(sort.StringSlice(files))) // names sort by time
-	var errs []error
-	for i, f := range files {
-		if i >= keep {
-			errs = append(errs, os.Remove(f), os.Remove(f+".json"))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
 func init() {
@@ -97,7 +101,7 @@ func TestAPublishedSnapshotIsOneCommittedState(t *testing.T) {
 	if diff := cmp.Diff(last, stored); diff != "" {
 		t.Error(diff)
 	}
-	want := Manifest{File: "w-20240301T120004.000000Z.duckdb", PublishedAt: t0.Add(4 * time.Second), RunID: "run-1", SchemaVersion: 5, DuckDBVersion: DuckDBVersion()}
+	want := Manifest{File: "w-20240301T120004.000000Z.duckdb", PublishedAt: t0.Add(4 * time.Second), Sequence: 5, RunID: "run-1", SchemaVersion: 5, DuckDBVersion: DuckDBVersion()}
 	if diff := cmp.Diff(want, stored, cmpopts.IgnoreFields(Manifest{}, "Bytes", "SHA256", "Rows", "AsOf")); diff != "" {
 		t.Error(diff)
 	}
@@ -156,4 +160,153 @@ func TestTheHolderRefusesToCopyItsOwnFile(t *testing.T) {
 	if _, err := s.Publish(t.Context(), PublishOptions{Dir: t.TempDir()}); err == nil {
 		t.Error("published without a copy command")
 	}
+}
+
+// A copy that is named after a clock that was set back is still the newest.
+func TestAClockSetBackDoesNotCostTheNewestSnapshot(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	dir := t.TempDir()
+	mustCommit(t, s, result(t0, 1))
+	publish := func(now time.Time) Manifest {
+		t.Helper()
+		m, err := s.Publish(t.Context(), PublishOptions{Dir: dir, Keep: 2, Copy: copyBy("copy"), Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	// One of a pipeline that wrote no sequence.
+	old := publish(t0.Add(100 * time.Hour))
+	if err := os.WriteFile(filepath.Join(dir, old.File+".json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var kept []string
+	for i := range 4 {
+		m := publish(t0.Add(-time.Duration(i) * time.Hour))
+		kept = append(kept, filepath.Join(dir, m.File))
+		if got, err := ReadManifest(filepath.Join(dir, LatestManifest)); err != nil || got.File != m.File {
+			t.Errorf("the newest manifest is of %s, want %s (%v)", got.File, m.File, err)
+		}
+		r, err := OpenReadOnly(t.Context(), filepath.Join(dir, LatestSnapshot))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Path() != kept[i] {
+			t.Errorf("latest is %s, want %s", r.Path(), kept[i])
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "w-*.duckdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(kept)
+	if diff := cmp.Diff(kept[:2], left); diff != "" { // the two of the earliest clock
+		t.Error(diff)
+	}
+}
+
+// Retention may take a copy from under a reader, and the link changes under readers
+// that are about to open it: neither may see anything but a whole copy.
+func TestReadersNeverMissASnapshot(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	dir := t.TempDir()
+	mustCommit(t, s, result(t0, 50))
+	publish := func(i int) {
+		t.Helper()
+		if _, err := s.Publish(t.Context(), PublishOptions{Dir: dir, Keep: 1, Copy: copyBy("copy"), Now: t0.Add(time.Duration(i) * time.Second)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish(0)
+	early, err := OpenReadOnly(t.Context(), filepath.Join(dir, LatestSnapshot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		for ctx.Err() == nil {
+			if _, err := os.Readlink(filepath.Join(dir, LatestSnapshot)); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for i := range 3 {
+		mustCommit(t, s, result(t0.Add(time.Duration(i+1)*time.Hour), 50))
+		publish(i + 1)
+	}
+	stop()
+	looking.Wait()
+	if _, err := os.Stat(early.Path()); err == nil {
+		t.Fatal("the copy under the reader is still there: nothing was tested")
+	}
+	if n := count(t, early, "SELECT count(*) FROM fact_metric"); n != 50 {
+		t.Errorf("the reader of a removed copy sees %d facts, want its 50", n)
+	}
+	if err := early.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestACopyIsDueAfterAChangeAndNotTooSoon(t *testing.T) {
+	t.Parallel()
+	now := t0
+	s := open(t, filepath.Join(t.TempDir(), "w.duckdb"), Options{Now: func() time.Time { return now }})
+	dir := t.TempDir()
+	due := func(want bool, when string) {
+		t.Helper()
+		if got, err := s.PublishDue(t.Context(), dir, time.Hour); err != nil || got != want {
+			t.Errorf("%s: due is %t, want %t (%v)", when, got, want, err)
+		}
+	}
+	publish := func() {
+		t.Helper()
+		if _, err := s.Publish(t.Context(), PublishOptions{Dir: dir, Copy: copyBy("copy")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func() string {
+		t.Helper()
+		id, err := s.StartRun(t.Context(), "run", "1", now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	fail := func() {
+		t.Helper()
+		key := TaskKey{Job: "state", Plugin: "test", Chain: "ethereum", Tick: t0}
+		if err := s.FailTask(t.Context(), key, run(), StateFailed, sdk.KindTransient, "no answer", now, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	due(false, "an empty warehouse")
+	fail()
+	due(true, "a first change, and no copy")
+	publish()
+	fail()
+	due(false, "a change right after a copy")
+	now = now.Add(time.Hour)
+	due(true, "the same an hour later, without another")
+	publish()
+	now = now.Add(time.Hour)
+	run()
+	due(false, "a run that found nothing to do")
+	mustCommit(t, s, refused(sdk.Observation{Token: "a", Metric: sdk.Price, Value: big.NewInt(1)}))
+	if err := s.Dismiss(t.Context(), Verdict{ID: heldID(t, s, sdk.Price), Reason: "a typo", At: now}); err != nil {
+		t.Fatal(err)
+	}
+	due(true, "a verdict")
+	publish()
+	now = now.Add(time.Hour)
+	due(false, "nothing since the verdict")
+	now = now.Add(-10 * time.Hour)
+	fail()
+	due(true, "a change after the clock was set back")
 }

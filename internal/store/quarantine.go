@@ -3,18 +3,14 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/lst-pipeline/lst-pipeline/sdk"
-	"github.com/lst-pipeline/lst-pipeline/transforms"
 )
 
 // States of a row in quarantine.
@@ -24,8 +20,12 @@ const (
 	QuarantineDismissed = "dismissed"
 )
 
-// ReleaseTransform is the transform of facts that a person released.
-const ReleaseTransform = "manual-release@1"
+// The transforms of versions that say what a person decided. Such a version stands
+// against later readings of the same value, whatever the checks make of them.
+const (
+	ReleaseTransform = "manual-release@1"
+	DismissTransform = "manual-dismiss@1"
+)
 
 // ErrNotHeld says that a row in quarantine does not exist or has its verdict.
 var ErrNotHeld = errors.New("not held in quarantine")
@@ -39,66 +39,150 @@ type Verdict struct {
 	Version string
 }
 
-// Dismiss writes down that a row was refused rightly. It stays, with the verdict.
+// Dismiss writes down that a row was refused rightly. It stays, with the verdict. A
+// fact that was kept beside it stays suspect, for the reason given.
 func (s *Store) Dismiss(ctx context.Context, v Verdict) error {
-	if strings.TrimSpace(v.Reason) == "" {
-		return errors.New("dismiss: a reason is required")
-	}
-	return s.write(ctx, fmt.Sprintf("dismiss row %d of the quarantine", v.ID), func(ctx context.Context, conn *sql.Conn) error {
-		return decide(ctx, conn, v, QuarantineDismissed)
+	_, err := s.judge(ctx, "dismiss", v, func(ctx context.Context, conn *sql.Conn, run string) (facts int64, others []int64, err error) {
+		facts, err = dismissRow(ctx, conn, v, run)
+		return facts, nil, err
 	})
+	return err
 }
 
 // Release makes a fact of the observation that a row in quarantine holds, with the
-// verdict as its reason and quality suspect: a person vouches for it, the checks do
-// not. Verdict, fact, and the run it belongs to (its id is returned) are written
-// together. A task all of whose rows were refused has its rows once none is held.
-func (s *Store) Release(ctx context.Context, v Verdict) (runID string, err error) {
+// verdict as its reason. The fact counts as if no check had failed: a person vouches
+// for it. What was held after it because it is as far from the last value, and
+// follows from this one, is released with it; others are those rows. Verdicts,
+// facts, and the run they belong to are written together. A task all of whose rows
+// were refused has its rows once none is held.
+func (s *Store) Release(ctx context.Context, v Verdict) (others []int64, err error) {
+	return s.judge(ctx, "release", v, func(ctx context.Context, conn *sql.Conn, run string) (int64, []int64, error) {
+		o, facts, err := releaseRow(ctx, conn, v, run)
+		if err != nil {
+			return 0, nil, err
+		}
+		later, err := heldAfter(ctx, conn, o)
+		if err != nil {
+			return 0, nil, fmt.Errorf("look for later rows that agree: %w", err)
+		}
+		for _, l := range later {
+			agrees, err := l.follows(ctx, conn, o)
+			if err != nil {
+				return 0, nil, fmt.Errorf("compare with row %d: %w", l.row, err)
+			}
+			if !agrees {
+				continue
+			}
+			also := v
+			also.ID, also.Reason = l.row, fmt.Sprintf("%s (with row %d)", v.Reason, v.ID)
+			_, more, err := releaseRow(ctx, conn, also, run)
+			if err != nil {
+				return 0, nil, fmt.Errorf("release row %d with it: %w", l.row, err)
+			}
+			facts, others = facts+more, append(others, l.row)
+		}
+		return facts, others, nil
+	})
+}
+
+// judge writes what a verdict changes as a run of its own.
+func (s *Store) judge(ctx context.Context, verb string, v Verdict,
+	do func(ctx context.Context, conn *sql.Conn, run string) (facts int64, others []int64, err error),
+) (others []int64, err error) {
 	if strings.TrimSpace(v.Reason) == "" {
-		return "", errors.New("release: a reason is required")
+		return nil, errors.New(verb + ": a reason is required")
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return "", fmt.Errorf("make a run id: %w", err)
+		return nil, fmt.Errorf("make a run id: %w", err)
 	}
-	err = s.write(ctx, fmt.Sprintf("release row %d of the quarantine", v.ID), func(ctx context.Context, conn *sql.Conn) error {
-		if err := decide(ctx, conn, v, QuarantineReleased); err != nil {
+	err = s.write(ctx, fmt.Sprintf("%s row %d of the quarantine", verb, v.ID), func(ctx context.Context, conn *sql.Conn) error {
+		var facts int64
+		if facts, others, err = do(ctx, conn, id.String()); err != nil || facts == 0 {
 			return err
 		}
-		o, err := heldObservation(ctx, conn, v.ID)
-		if err != nil {
-			return err
+		_, err := conn.ExecContext(ctx,
+			`INSERT INTO ingest_run (run_id, command, started_at, ended_at, status, rows, version) VALUES (?, ?, ?, ?, 'ok', ?, ?)`,
+			id.String(), verb, utc(v.At), utc(v.At), facts, v.Version)
+		return err
+	})
+	return others, err
+}
+
+func dismissRow(ctx context.Context, conn *sql.Conn, v Verdict, run string) (facts int64, err error) {
+	if err := decide(ctx, conn, v, QuarantineDismissed); err != nil {
+		return 0, err
+	}
+	return rule(ctx, conn, v, run, "dismissed: ", sdk.QualitySuspect, DismissTransform)
+}
+
+func releaseRow(ctx context.Context, conn *sql.Conn, v Verdict, run string) (o held, facts int64, err error) {
+	if err := decide(ctx, conn, v, QuarantineReleased); err != nil {
+		return o, 0, err
+	}
+	if o, err = heldObservation(ctx, conn, v.ID); err != nil {
+		return o, 0, err
+	}
+	if facts, err = rule(ctx, conn, v, run, "released: ", o.quality, ReleaseTransform); err != nil {
+		return o, 0, err
+	}
+	if facts == 0 { // refused without a fact
+		res := TaskResult{KnownAt: v.At, Task: Task{RunID: run}}
+		if err := o.fact(&res, "released: "+v.Reason); err != nil {
+			return o, 0, err
 		}
-		res := TaskResult{KnownAt: v.At, Task: Task{RunID: id.String()}}
-		if err := o.fact(&res, v.Reason); err != nil {
-			return err
-		}
-		var added int64
 		for _, t := range (batch{result: res, obsIDs: []int64{o.id}}).tables() {
 			n, _, err := insertFacts(ctx, conn, t, res)
 			if err != nil {
-				return fmt.Errorf("%s: %w", t.name, err)
+				return o, 0, fmt.Errorf("%s: %w", t.name, err)
 			}
-			added += n
+			facts += n
 		}
-		if _, err := conn.ExecContext(ctx,
-			`INSERT INTO ingest_run (run_id, command, started_at, ended_at, status, rows, version) VALUES (?, 'release', ?, ?, 'ok', ?, ?)`,
-			id.String(), utc(v.At), utc(v.At), added, v.Version); err != nil {
-			return err
-		}
-		_, err = conn.ExecContext(ctx,
-			`UPDATE ingest_task SET state = 'have', error_class = NULL, error = NULL, rows = ingest_task.rows + ?
-			 FROM quarantine r
-			 WHERE r.quarantine_id = ? AND ingest_task.state = 'quarantined' AND ingest_task.job = r.job
-			   AND ingest_task.plugin = r.plugin AND ingest_task.chain_id = r.chain_id AND ingest_task.tick = r.tick
-			   AND NOT EXISTS (FROM quarantine q WHERE q.state = 'held' AND q.job = r.job AND q.plugin = r.plugin
-			                   AND q.chain_id = r.chain_id AND q.tick = r.tick)`, added, v.ID)
-		return err
-	})
-	if err != nil {
-		return "", err
 	}
-	return id.String(), nil
+	_, err = conn.ExecContext(ctx,
+		`UPDATE ingest_task SET state = 'have', error_class = NULL, error = NULL, rows = ingest_task.rows + ?
+		 FROM quarantine r
+		 WHERE r.quarantine_id = ? AND ingest_task.state = 'quarantined' AND ingest_task.job = r.job
+		   AND ingest_task.plugin = r.plugin AND ingest_task.chain_id = r.chain_id AND ingest_task.tick = r.tick
+		   AND NOT EXISTS (FROM quarantine q WHERE q.state = 'held' AND q.job = r.job AND q.plugin = r.plugin
+		                   AND q.chain_id = r.chain_id AND q.tick = r.tick)`, facts, v.ID)
+	return o, facts, err
+}
+
+// rule writes the verdict into the suspect facts that were kept beside a row: that
+// of its observation, and, where no other suspect went into them, those derived,
+// which keep their formula.
+func rule(ctx context.Context, conn *sql.Conn, v Verdict, run, mark string, quality sdk.Quality, transform string) (int64, error) {
+	_, err := conn.ExecContext(ctx, `
+		CREATE OR REPLACE TEMP TABLE stage_new AS
+		WITH q AS ( -- held: the observations that say the same, for a block may have been read again
+			SELECT q.ts, q.token_id, list(r.obs_id) AS held
+			FROM quarantine q JOIN raw_observation o USING (obs_id) JOIN raw_observation r
+			  ON r.block_ts = o.block_ts AND r.token_id = o.token_id AND r.metric_id = o.metric_id AND r.basis = o.basis
+			 AND r.value_text = o.value_text AND r.divisor_text IS NOT DISTINCT FROM o.divisor_text AND r.decimals = o.decimals
+			WHERE q.quarantine_id = ? GROUP BY ALL),
+		moment AS (
+			SELECT f.*, q.held FROM fact_metric f JOIN q USING (ts, token_id)
+			QUALIFY row_number() OVER (PARTITION BY f.metric_id, f.token_id, f.ts, f.basis ORDER BY f.known_at DESC) = 1)
+		SELECT * EXCLUDE (held) REPLACE (
+			?::VARCHAR AS quality, ?::VARCHAR AS reason, CASE WHEN basis = 'derived' THEN transform ELSE ? END AS transform, ?::VARCHAR AS run_id,
+			greatest(?::TIMESTAMP, known_at + INTERVAL 1 MICROSECOND) AS known_at)
+		FROM moment m
+		WHERE quality = 'suspect' AND list_has_any(obs_ids, held) AND (basis <> 'derived' OR NOT EXISTS (
+			FROM moment i WHERE i.basis <> 'derived' AND i.quality = 'suspect' AND NOT list_has_any(i.obs_ids, m.held)
+			                AND list_has_all(m.obs_ids, i.obs_ids)))`,
+		v.ID, string(quality), mark+v.Reason, transform, run, utc(v.At))
+	if err != nil {
+		return 0, err
+	}
+	n, err := affected(conn.ExecContext(ctx, `INSERT INTO fact_metric BY NAME FROM stage_new ORDER BY ts, metric_id, token_id, basis`))
+	if err != nil || n == 0 {
+		return 0, errors.Join(err, unstage(ctx, conn, "stage_new"))
+	}
+	if err := countUnsorted(ctx, conn); err != nil {
+		return 0, err
+	}
+	return n, unstage(ctx, conn, "stage_new")
 }
 
 // decide writes the verdict into a row that is still held.
@@ -118,130 +202,4 @@ func decide(ctx context.Context, conn *sql.Conn, v Verdict, state string) error 
 		return err
 	}
 	return fmt.Errorf("%w: it was %s before", ErrNotHeld, now)
-}
-
-// held is the observation of a row in quarantine.
-type held struct {
-	id       int64
-	token    sdk.TokenID
-	protocol sdk.ProtocolID
-	metric   sdk.MetricID
-	ts       time.Time
-	refTS    time.Time
-	refEpoch uint64
-	value    *big.Rat // nil: unknown
-	height   uint64
-	epoch    uint64
-	basis    sdk.Basis
-	finality sdk.Finality
-	labels   map[string]string
-}
-
-func heldObservation(ctx context.Context, conn *sql.Conn, id int64) (held, error) {
-	var o held
-	var obs sql.NullInt64
-	err := conn.QueryRowContext(ctx, `SELECT obs_id FROM quarantine WHERE quarantine_id = ?`, id).Scan(&obs)
-	if err != nil {
-		return o, err
-	}
-	if !obs.Valid {
-		return o, errors.New("it holds no observation that could become a fact; dismiss it, and have its task tried again (pipeline run --retry)")
-	}
-	o.id = obs.Int64
-	var value, divisor, protocol, finality sql.NullString
-	var decimals uint8
-	var ref sql.NullTime
-	var refEpoch, height, epoch sql.Null[uint64]
-	var labels sql.NullString
-	err = conn.QueryRowContext(ctx,
-		`SELECT o.token_id, t.protocol_id, o.metric_id, o.block_ts, o.ref_ts, o.ref_epoch, o.value_text, o.divisor_text, o.decimals,
-		        o.height, o.epoch, o.basis, o.finality, o.labels::VARCHAR
-		 FROM raw_observation o LEFT JOIN dim_token t USING (token_id) WHERE o.obs_id = ?`, o.id).
-		Scan(&o.token, &protocol, &o.metric, &o.ts, &ref, &refEpoch, &value, &divisor, &decimals, &height, &epoch, &o.basis, &finality, &labels)
-	if err != nil {
-		return o, fmt.Errorf("read observation %d: %w", o.id, err)
-	}
-	o.protocol, o.refTS, o.refEpoch, o.height, o.epoch = sdk.ProtocolID(protocol.String), ref.Time, refEpoch.V, height.V, epoch.V
-	o.finality = sdk.Finality(finality.String)
-	if o.labels, err = readLabels(labels.String); err != nil {
-		return o, fmt.Errorf("labels of observation %d: %w", o.id, err)
-	}
-	if value.Valid {
-		o.value, err = quantity(value.String, divisor.String, decimals)
-	}
-	return o, err
-}
-
-// quantity is value ÷ divisor ÷ 10^decimals; an empty divisor is 1.
-func quantity(value, divisor string, decimals uint8) (*big.Rat, error) {
-	den := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(decimals)), nil)
-	if divisor != "" {
-		d, ok := new(big.Int).SetString(divisor, 10)
-		if !ok || d.Sign() <= 0 {
-			return nil, fmt.Errorf("its divisor %q is no positive integer, so it has no value", divisor)
-		}
-		den.Mul(den, d)
-	}
-	n, ok := new(big.Int).SetString(value, 10)
-	if !ok {
-		return nil, fmt.Errorf("its value %q is no integer", value)
-	}
-	return new(big.Rat).SetFrac(n, den), nil
-}
-
-// fact adds what the observation says to a result.
-func (o held) fact(res *TaskResult, verdict string) error {
-	if def, known := sdk.LookupMetric(o.metric); !known || def.Derived {
-		return fmt.Errorf("%s is no metric that can be observed; dismiss it", o.metric)
-	}
-	if o.value == nil {
-		return errors.New("its value is unknown, so there is no fact to make; dismiss it")
-	}
-	switch o.metric {
-	case sdk.Price:
-		if o.labels[sdk.LabelQuote] == "" || o.labels[sdk.LabelVenue] == "" {
-			return errors.New("a price without quote and venue cannot become a fact; dismiss it")
-		}
-		res.Prices = []transforms.PriceFact{{
-			Base: o.token, Quote: o.labels[sdk.LabelQuote], Venue: o.labels[sdk.LabelVenue], TS: o.ts, RefTS: o.refTS, Price: o.value,
-			Height: o.height, Quality: sdk.QualitySuspect, Reason: verdict, Basis: o.basis, Obs: []int{0}, Transform: ReleaseTransform,
-		}}
-	case sdk.ExitQuote:
-		size, ok := new(big.Rat).SetString(o.labels[sdk.LabelSize])
-		if !ok || size.Sign() <= 0 || o.labels[sdk.LabelRoute] == "" {
-			return errors.New("an exit quote without route and size cannot become a fact; dismiss it")
-		}
-		q := transforms.ExitQuote{
-			Token: o.token, TS: o.ts, Route: o.labels[sdk.LabelRoute], Size: size, Out: o.value, Height: o.height,
-			Quality: sdk.QualitySuspect, Reason: verdict, Basis: o.basis, Obs: []int{0}, Transform: ReleaseTransform,
-		}
-		if seconds, err := strconv.ParseInt(o.labels[sdk.LabelWait], 10, 32); err == nil {
-			wait := time.Duration(seconds) * time.Second
-			q.Wait = &wait
-		}
-		res.Quotes = []transforms.ExitQuote{q}
-	case sdk.OperatorStake:
-		if o.protocol == "" || o.labels[sdk.LabelOperator] == "" {
-			return errors.New("a stake without protocol and operator cannot become a fact; dismiss it")
-		}
-		res.Operators = []transforms.OperatorStake{{
-			Protocol: o.protocol, Operator: o.labels[sdk.LabelOperator], TS: o.ts, Stake: o.value, Obs: []int{0}, Transform: ReleaseTransform,
-		}}
-	default:
-		res.Metrics = []transforms.MetricFact{{
-			Metric: o.metric, Token: o.token, TS: o.ts, RefTS: o.refTS, RefEpoch: o.refEpoch, Value: o.value, Uncertainty: new(big.Rat),
-			Height: o.height, Epoch: o.epoch, Quality: sdk.QualitySuspect, Reason: verdict, Basis: o.basis, Finality: o.finality,
-			Obs: []int{0}, Transform: ReleaseTransform,
-		}}
-	}
-	return nil
-}
-
-// readLabels reads the JSON object of labels; empty is none.
-func readLabels(text string) (map[string]string, error) {
-	labels := map[string]string{}
-	if text == "" {
-		return labels, nil
-	}
-	return labels, json.Unmarshal([]byte(text), &labels)
 }

@@ -38,6 +38,7 @@
 //	    rate_of: ""             # required for a wrapper: the token whose rate it shares
 //	    expected_update: 24h    # optional: how often the rate normally changes
 //	    stale_after: 50h        # optional: age of the last change that means frozen
+//	    rate_never_falls: false # optional: the contract cannot lower the rate
 //	chains:
 //	  - chain: ethereum
 //	    reads_past: true        # optional: any past anchor can be read again
@@ -140,6 +141,7 @@ type token struct {
 	RateOf         string        `yaml:"rate_of"`
 	ExpectedUpdate time.Duration `yaml:"expected_update"`
 	StaleAfter     time.Duration `yaml:"stale_after"`
+	RateNeverFalls bool          `yaml:"rate_never_falls"`
 }
 
 type chain struct {
@@ -169,6 +171,7 @@ func (c file) description() sdk.Description {
 			Symbol: t.Symbol, Address: t.Address, Decimals: t.Decimals,
 			Underlying: sdk.TokenID(t.Underlying), Accrual: sdk.Accrual(t.Accrual),
 			RateOf: sdk.TokenID(t.RateOf), ExpectedUpdate: t.ExpectedUpdate, StaleAfter: t.StaleAfter,
+			RateNeverFalls: t.RateNeverFalls,
 		})
 	}
 	for _, n := range c.Chains {

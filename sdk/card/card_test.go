@@ -44,6 +44,7 @@ tokens:
     underlying: ETH
     accrual: wrapper
     rate_of: steth
+    rate_never_falls: true
 chains:
   - chain: ethereum
     reads_past: true
@@ -70,7 +71,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 				Address: "0xae7ab96520DE3A18E5e111B5EaAb095312D7fE84", Decimals: 18, Underlying: "ETH",
 				Accrual: sdk.Rebase, ExpectedUpdate: 24 * time.Hour, StaleAfter: 50 * time.Hour,
 			},
-			{ID: "wsteth", Protocol: "lido", Chain: "ethereum", Symbol: "wstETH", Decimals: 18, Underlying: "ETH", Accrual: sdk.Wrapper, RateOf: "steth"},
+			{ID: "wsteth", Protocol: "lido", Chain: "ethereum", Symbol: "wstETH", Decimals: 18, Underlying: "ETH", Accrual: sdk.Wrapper, RateOf: "steth", RateNeverFalls: true},
 		},
 		Chains:  []sdk.ChainNeed{{Chain: "ethereum", ReadsPast: true, From: 11473216, MaxAnchors: 50}},
 		Metrics: []sdk.MetricID{sdk.ExchangeRateMetric, sdk.LSTSupply},

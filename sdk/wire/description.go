@@ -28,6 +28,7 @@ func ToDescription(d sdk.Description) *pluginv1.DescribeResponse {
 			RateOf:          string(t.RateOf),
 			ExpectedUpdateS: int64(t.ExpectedUpdate / time.Second),
 			StaleAfterS:     int64(t.StaleAfter / time.Second),
+			RateNeverFalls:  t.RateNeverFalls,
 		})
 	}
 	for _, id := range d.Metrics {
@@ -144,6 +145,7 @@ func fromToken(m *pluginv1.Token) (sdk.Token, error) {
 		RateOf:         sdk.TokenID(m.GetRateOf()),
 		ExpectedUpdate: expected,
 		StaleAfter:     stale,
+		RateNeverFalls: m.GetRateNeverFalls(),
 	}, nil
 }
 

@@ -116,6 +116,7 @@ func token() *rapid.Generator[sdk.Token] {
 			RateOf:         sdk.TokenID(text().Draw(t, "rate of")),
 			ExpectedUpdate: time.Duration(seconds.Draw(t, "expected")) * time.Second,
 			StaleAfter:     time.Duration(seconds.Draw(t, "stale")) * time.Second,
+			RateNeverFalls: rapid.Bool().Draw(t, "never falls"),
 		}
 	})
 }

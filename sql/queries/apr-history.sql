@@ -10,7 +10,7 @@
 -- param: to | now | last moment, UTC
 -- param: known_at | latest | use only what was known by then
 -- param: token | all | one token id, or all
--- caveat: A frozen token shows unknown; days whose history is too short are left out.
+-- caveat: A frozen token shows unknown, and so does a window of fewer than three updates and less than their time; days whose history is too short are left out.
 -- methodology: 1
 SELECT s.d AS day, t.chain_id AS chain, t.symbol AS token, round(100 * s.apr_net, 4) AS apr_pct, round(s.days_used, 2) AS days_used
 FROM apr_series($window, date_trunc('day', $from::TIMESTAMP), $to, kt := $known_at) s JOIN token t USING (token_id)

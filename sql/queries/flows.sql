@@ -11,7 +11,7 @@
 -- param: window | 7 | days looked back from as_of
 -- param: as_of | now | the moment looked at, UTC
 -- param: known_at | latest | use only what was known by then
--- caveat: Fee shares are taken out only where the protocol reports them.
+-- caveat: Fee shares are taken out only where the protocol reports them; where none were read they are unknown and among the deposits.
 -- caveat: Wrapping and bridging move no supply and do not appear.
 -- methodology: 1
 SELECT t.chain_id AS chain, t.symbol AS token, round(f.flow_native, 9) + 0 AS flow_native, round(f.flow_pct, 4) + 0 AS flow_pct,

@@ -7,7 +7,7 @@
 -- column: apr_7d_pct | percent | the same over 7 days
 -- column: apr_30d_pct | percent | over 30 days
 -- column: apr_365d_pct | percent | over 365 days
--- column: chain_apr_pct | percent | the chain's own staking rate over the window
+-- column: chain_apr_pct | percent | the chain's own staking rate over the same days_used
 -- column: spread_bps | bps | apr_pct minus chain_apr_pct
 -- column: capture | ratio | apr_pct over chain_apr_pct
 -- column: take_eff_pct | percent | share of gross rewards really kept, where fee shares are known

@@ -10,7 +10,8 @@
 -- param: window | 365 | days looked back from as_of
 -- param: as_of | now | the moment looked at, UTC
 -- param: known_at | latest | use only what was known by then
--- caveat: Without market prices the premium part is left out and p05_bps is unknown.
+-- caveat: Without market prices the result is unknown, and ranks last: no price is not a good price.
+-- caveat: Only tokens whose yield over the window is fit to be published.
 -- methodology: 1
 WITH p AS (
     SELECT token_id, quantile_cont(premium, 0.05) AS p05, min(premium) AS worst 
@@ -21,8 +22,8 @@ r AS (
           FROM rate_step_between($as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400), $as_of, $known_at) WHERE ts > $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400)) GROUP BY 1)
 SELECT t.chain_id AS chain, t.symbol AS token, round(100 * a.apr_net, 4) AS net_apr_pct, round(1e4 * p05, 1) AS p05_bps,
        round(1e4 * worst, 1) AS worst_bps, round(1e4 * mdd, 3) AS rate_drawdown_bps,
-       round(100 * (a.apr_net + least(coalesce(p05, 0), 0) - mdd), 4) AS stressed_apr_pct
+       round(100 * (a.apr_net + CASE WHEN p05 IS NOT NULL THEN least(p05, 0) END - mdd), 4) AS stressed_apr_pct
 FROM apr($window, $as_of, kt := $known_at) a JOIN token t USING (token_id)
 LEFT JOIN p USING (token_id) LEFT JOIN r USING (token_id)
-WHERE t.accrual <> 'benchmark' AND NOT a.is_frozen AND a.covers_window
+WHERE t.accrual <> 'benchmark' AND a.is_published
 ORDER BY stressed_apr_pct DESC NULLS LAST, chain, token;

@@ -9,14 +9,11 @@
 -- param: window | 30 | days looked back from as_of
 -- param: as_of | now | the moment looked at, UTC
 -- param: known_at | latest | use only what was known by then
--- caveat: A token that is not read any more because its protocol has ended is sunset, not stale.
+-- caveat: A token whose protocol has ended is sunset, whether it is read any more or not.
 -- caveat: A token that was never read is not warned about; freshness lists it.
 -- methodology: 1
 WITH f AS (
-         SELECT f.*, d.plugin,
-                CASE WHEN f.state = 'stale' AND (t.sunset <= $as_of::TIMESTAMP OR t.sunset IS NULL AND t.status IN ('sunset', 'dead'))
-                     THEN 'sunset' ELSE f.state END AS kind
-         FROM freshness($as_of, kt := $known_at) f JOIN token t USING (token_id) JOIN dim_token d USING (token_id)
+         SELECT f.*, d.plugin FROM freshness($as_of, kt := $known_at) f JOIN dim_token d USING (token_id)
          WHERE f.observed_ts IS NOT NULL),
      v AS (
          SELECT token_id, min(known_at) AS since, count(*) AS n, string_agg(DISTINCT metric_id, ', ' ORDER BY metric_id) AS metrics
@@ -25,9 +22,9 @@ WITH f AS (
                    AND ts > $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400)
                GROUP BY 1, 2, 3, 4 HAVING count(DISTINCT value) > 1 OR bool_or(quality = 'retracted'))
          GROUP BY 1)
-SELECT kind, symbol AS subject, NULL::BIGINT AS rows_affected,
+SELECT state AS kind, symbol AS subject, NULL::BIGINT AS rows_affected,
        CASE WHEN state = 'stale' THEN observed_ts ELSE changed_ts END AS since, NULL AS detail, plugin
-FROM f WHERE kind IN ('stale', 'frozen', 'sunset')
+FROM f WHERE state IN ('stale', 'frozen', 'sunset')
 UNION ALL
 SELECT 'restated', t.symbol, v.n, v.since, v.metrics, t.plugin FROM v JOIN dim_token t USING (token_id)
 UNION ALL

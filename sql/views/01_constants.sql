@@ -53,6 +53,9 @@ CREATE OR REPLACE MACRO annualise(growth, secs, conv) AS
          WHEN conv = 'apy' THEN pow(growth, year_s() / secs) - 1
          WHEN conv = 'log' THEN ln(growth) * year_s() / secs END;
 
+-- Growth factor of a yearly rate in force for secs seconds, without compounding.
+CREATE OR REPLACE MACRO accrued(rate_apr, secs) AS 1 + rate_apr * secs / year_s();
+
 -- Seconds from a to b, negative when b is earlier.
 CREATE OR REPLACE MACRO seconds_between(a, b) AS epoch(b) - epoch(a);
 

@@ -4,27 +4,31 @@
 -- fraction per year, in force from its ts until the next one; a row with
 -- period_start describes the time that ends at its ts. Growth compounds at each
 -- row. Only ratios of the index mean anything: its level depends on lo.
+--   in_force  the rate from ts until the next row; after the last one its own
 CREATE OR REPLACE MACRO bench_index_between(lo, hi, kt, among := 'dim_token') AS TABLE
     WITH r AS (
-        SELECT token_id, ts, basis, quality, known_at,
-               coalesce(CASE WHEN period_start IS NOT NULL THEN value END, lag(value) OVER w)
-                   * seconds_between(lag(ts) OVER w, ts) / year_s() AS growth
+        SELECT token_id, ts, basis, quality, known_at, lag(ts) OVER w AS prev_ts,
+               coalesce(CASE WHEN lead(period_start) OVER w IS NOT NULL THEN lead(value) OVER w END, value) AS in_force
         FROM series_between('benchmark_apr', lo, hi, kt, among := among)
-        WINDOW w AS (PARTITION BY token_id ORDER BY ts))
-    SELECT token_id, ts, basis, quality, known_at,
-           product(1 + coalesce(growth, 0)) OVER (PARTITION BY token_id ORDER BY ts ROWS UNBOUNDED PRECEDING) AS rate
-    FROM r;
+        WINDOW w AS (PARTITION BY token_id ORDER BY ts)),
+    g AS (
+        SELECT *, accrued(lag(in_force) OVER (PARTITION BY token_id ORDER BY ts), seconds_between(prev_ts, ts)) AS growth FROM r)
+    SELECT token_id, ts, basis, quality, known_at, in_force,
+           product(coalesce(growth, 1)) OVER (PARTITION BY token_id ORDER BY ts ROWS UNBOUNDED PRECEDING) AS rate
+    FROM g;
 
 -- Every observation of a rate. A wrapper and its token share one rate, whichever
 -- of the two was read. Unknown, zero and suspect values are no rates. Where two
--- bases speak within an hour of each other the better one stands.
+-- bases speak within an hour of each other the better one stands. in_force is that
+-- of a benchmark's index, NULL for a token.
 CREATE OR REPLACE MACRO rate_between(lo, hi, kt, among := 'dim_token') AS TABLE
     WITH seen AS MATERIALIZED (
-        SELECT t.home_id, m.ts, m.value AS rate, m.uncertainty, m.basis, m.quality, m.known_at, m.token_id AS read_from
+        SELECT t.home_id, m.ts, m.value AS rate, m.uncertainty, m.basis, m.quality, m.known_at, m.token_id AS read_from,
+               NULL::DOUBLE AS in_force
         FROM series_between('exchange_rate', lo, hi, kt, among := among) m JOIN token t USING (token_id)
         WHERE m.value > 0 AND t.accrual <> 'bridged'
         UNION ALL
-        SELECT token_id, ts, rate, 0.0, basis, quality, known_at, token_id
+        SELECT token_id, ts, rate, 0.0, basis, quality, known_at, token_id, in_force
         FROM bench_index_between(lo, hi, kt, among := among)),
     shared AS (SELECT home_id FROM seen GROUP BY 1 HAVING min(read_from) <> max(read_from)),
     best AS (
@@ -35,7 +39,7 @@ CREATE OR REPLACE MACRO rate_between(lo, hi, kt, among := 'dim_token') AS TABLE
             AND basis_rank(basis) = min(basis_rank(basis)) OVER (
                 PARTITION BY home_id ORDER BY ts
                 RANGE BETWEEN INTERVAL 1 HOUR PRECEDING AND INTERVAL 1 HOUR FOLLOWING))
-    SELECT t.token_id, b.ts, b.rate, b.uncertainty, b.basis, b.quality, b.known_at
+    SELECT t.token_id, b.ts, b.rate, b.uncertainty, b.basis, b.quality, b.known_at, b.in_force
     FROM best b JOIN token t USING (home_id)
     WHERE t.accrual <> 'bridged';
 
@@ -55,33 +59,38 @@ CREATE OR REPLACE MACRO with_older_rates(rates, as_of, kt) AS TABLE
 -- The moments a rate really changed, out of a relation of rates. A row counts when
 -- it moved from the row before it (is_firm), or, so that a coarse series cannot
 -- creep unseen, from the last row that did. The first row of a token has no
--- predecessor and counts.
+-- predecessor and counts; so does every row of a benchmark, whose index is at work
+-- even where it stands still.
 CREATE OR REPLACE MACRO steps_of(rates) AS TABLE
     WITH a AS (
         SELECT *, lag(rate) OVER w AS r0, lag(uncertainty) OVER w AS u0
         FROM query_table(rates) WINDOW w AS (PARTITION BY token_id ORDER BY ts)),
     b AS (
-        SELECT *, r0 IS NULL OR rate_moved(r0, u0, rate, uncertainty) AS moved FROM a
-        WHERE r0 IS NULL OR rate <> r0),
+        SELECT *, r0 IS NULL OR in_force IS NOT NULL OR rate_moved(r0, u0, rate, uncertainty) AS moved FROM a
+        WHERE r0 IS NULL OR in_force IS NOT NULL OR rate <> r0),
     c AS (
         SELECT *, last_value(CASE WHEN moved THEN rate END IGNORE NULLS) OVER w AS rm,
                   last_value(CASE WHEN moved THEN uncertainty END IGNORE NULLS) OVER w AS um
         FROM b WINDOW w AS (PARTITION BY token_id ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
-    SELECT token_id, ts, rate, uncertainty, basis, quality, known_at,
+    SELECT token_id, ts, rate, uncertainty, basis, quality, known_at, in_force,
            lag(ts) OVER w AS prev_ts, lag(rate) OVER w AS prev_rate, moved AND r0 IS NOT NULL AS is_firm
     FROM c WHERE moved OR rate_moved(rm, um, rate, uncertainty)
     WINDOW w AS (PARTITION BY token_id ORDER BY ts);
 
 -- The steps up to hi, complete from the last one at or before lo. Most tokens
 -- changed in the 45 days before lo, so that is how far the reading goes; the quiet
--- ones, whose last change before lo is older, are read from their beginning.
+-- ones, whose last change before lo is older, are read from their beginning, and
+-- with them the benchmark of their chain, which is asked about the same time.
 CREATE OR REPLACE MACRO rate_step_between(lo, hi, kt) AS TABLE
     WITH near AS MATERIALIZED (SELECT * FROM rate_between(lo::TIMESTAMP - max_carry(), hi, kt)),
     near_steps AS MATERIALIZED (SELECT * FROM steps_of('near')),
-    quiet AS MATERIALIZED (
-        SELECT token_id FROM token
+    still AS MATERIALIZED (
+        SELECT token_id, chain_id FROM token
         WHERE home_id NOT IN (
             SELECT t.home_id FROM near_steps s JOIN token t USING (token_id) WHERE s.is_firm AND s.ts <= lo::TIMESTAMP)),
+    quiet AS MATERIALIZED (
+        SELECT token_id FROM still
+        UNION SELECT token_id FROM token WHERE accrual = 'benchmark' AND chain_id IN (SELECT chain_id FROM still)),
     far AS MATERIALIZED (SELECT * FROM rate_between('-infinity', hi, kt, among := 'quiet'))
     SELECT * FROM near_steps WHERE token_id NOT IN (SELECT token_id FROM quiet)
     UNION ALL

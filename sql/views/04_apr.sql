@@ -52,10 +52,11 @@ CREATE OR REPLACE MACRO apr(win_days, as_of, kt := 'infinity') AS TABLE
 CREATE OR REPLACE MACRO apr_known(win_days, as_of, kt) AS TABLE
     SELECT * EXCLUDE (window_days) FROM apr_windows([win_days], as_of, kt := kt);
 
--- One window through time, at 00:00 UTC of each day. A frozen token shows NULL.
+-- One window through time, at 00:00 UTC of each day. A frozen token shows NULL, and
+-- so does a window of too few updates.
 CREATE OR REPLACE MACRO apr_series(win_days, d0, d1, kt := 'infinity') AS TABLE
     WITH st AS MATERIALIZED (
-        SELECT * FROM rate_step_between(d0::TIMESTAMP - to_seconds(win_days::DOUBLE * 86400), d1, kt)),
+        SELECT *, row_number() OVER (PARTITION BY token_id ORDER BY ts) AS n FROM rate_step_between(d0::TIMESTAMP - to_seconds(win_days::DOUBLE * 86400), d1, kt)),
     cal AS (
         SELECT token_id, stale_after_s, expected_update_s, d,
                d - to_seconds((win_days::DOUBLE * 86400)::DOUBLE) AS t0
@@ -63,26 +64,38 @@ CREATE OR REPLACE MACRO apr_series(win_days, d0, d1, kt := 'infinity') AS TABLE
                      unnest(generate_series(d0::TIMESTAMP, d1::TIMESTAMP, INTERVAL 1 DAY)) AS d
               FROM token WHERE accrual <> 'bridged')),
     g AS (
-        SELECT c.*, e.rate / s.rate AS growth, seconds_between(s.ts, e.ts) AS secs,
+        SELECT c.*, e.rate / s.rate AS growth, seconds_between(s.ts, e.ts) AS secs, e.n - s.n AS updates,
                seconds_between(e.ts, c.d) > c.stale_after_s AS frozen
         FROM cal c
         ASOF JOIN st e ON c.token_id = e.token_id AND c.d >= e.ts
         ASOF JOIN st s ON c.token_id = s.token_id AND c.t0 >= s.ts)
     SELECT token_id, d,
-           CASE WHEN NOT frozen THEN annualise(growth, secs, 'apr') END AS apr_net,
+           CASE WHEN NOT frozen AND long_enough(updates, secs, expected_update_s) THEN annualise(growth, secs, 'apr') END AS apr_net,
            secs / 86400 AS days_used,
            covers(secs, win_days::DOUBLE * 86400, expected_update_s) AS covers_window
     FROM g;
 
--- The chain's own staking rate: one row per chain, out of a relation of yields of
--- one window. Where a chain has several benchmarks the first published one in the
--- order of names counts.
-CREATE OR REPLACE MACRO bench_of(aprs) AS TABLE
-    SELECT t.chain_id, t.token_id AS bench_id, a.apr_net AS bench_apr, a.apr_log AS bench_apr_log,
-           a.days_used, a.basis, a.mark, a.is_published
-    FROM query_table(aprs) a JOIN token t USING (token_id)
-    WHERE t.accrual = 'benchmark' AND a.apr_net IS NOT NULL AND NOT a.is_frozen AND a.covers_window
-    QUALIFY row_number() OVER (PARTITION BY t.chain_id ORDER BY a.is_published DESC, t.token_id) = 1;
-
-CREATE OR REPLACE MACRO bench_apr(win_days, as_of, kt := 'infinity') AS TABLE
-    WITH aprs AS (SELECT * FROM apr(win_days, as_of, kt := kt)) SELECT * FROM bench_of('aprs');
+-- The chain's own staking rate beside each token: the growth of its index over
+-- exactly the token's from_ts to to_ts, so that both annual figures describe the
+-- same time. NULL rows are left out: no benchmark knew both ends, or the token has no
+-- span. Where a chain has several benchmarks the first by name counts.
+-- aprs names a relation of yields of one window, steps the steps they came from.
+CREATE OR REPLACE MACRO bench_with(aprs, steps) AS TABLE
+    WITH b AS MATERIALIZED (
+        SELECT t.chain_id, t.token_id AS bench_id, s.ts, s.rate, s.in_force, s.basis,
+               coalesce(lead(s.ts) OVER (PARTITION BY s.token_id ORDER BY s.ts), s.ts + to_seconds(t.stale_after_s::DOUBLE)) AS known_until
+        FROM query_table(steps) s JOIN token t USING (token_id) WHERE t.accrual = 'benchmark'),
+    x AS (
+        SELECT a.token_id, c.bench_id, a.from_ts, a.to_ts
+        FROM query_table(aprs) a JOIN token t USING (token_id) JOIN (SELECT DISTINCT chain_id, bench_id FROM b) c USING (chain_id)
+        WHERE a.to_ts > a.from_ts),
+    g AS (
+        SELECT x.*, worse_basis(s.basis, e.basis) AS basis,
+               e.rate * accrued(e.in_force, seconds_between(e.ts, x.to_ts))
+                   / (s.rate * accrued(s.in_force, seconds_between(s.ts, x.from_ts))) AS growth
+        FROM x
+        ASOF JOIN b s ON x.bench_id = s.bench_id AND x.from_ts >= s.ts
+        ASOF JOIN b e ON x.bench_id = e.bench_id AND x.to_ts >= e.ts
+        WHERE x.to_ts <= e.known_until)
+    SELECT token_id, bench_id, annualise(growth, seconds_between(from_ts, to_ts), 'apr') AS bench_apr, basis
+    FROM g QUALIFY row_number() OVER (PARTITION BY token_id ORDER BY bench_id) = 1;

@@ -39,22 +39,23 @@ CREATE OR REPLACE MACRO premium_at(as_of, kt := 'infinity') AS TABLE
 
 -- Depeg episodes with hysteresis: one starts when the premium falls below −theta
 -- and ends when it rises above −theta/2, so a price that dithers at the threshold
--- is one episode. Only prices of (lo, hi] are looked at. An open episode has no end. area_bps_days is the discount
+-- is one episode. Each venue and size a price is good for has its own. Only prices of
+-- (lo, hi] are looked at. An open episode has no end. area_bps_days is the discount
 -- summed over time, each price held to the next one, at most stale_after_s.
 CREATE OR REPLACE MACRO depeg_episodes(theta, lo := '-infinity', hi := 'infinity', kt := 'infinity') AS TABLE
     WITH x AS (
-        SELECT token_id, venue, ts, premium,
+        SELECT token_id, venue, size_base, ts, premium,
                CASE WHEN premium < -theta::DOUBLE THEN 1 WHEN premium > -theta::DOUBLE / 2 THEN 0 END AS turn
         FROM premium_between(lo, hi, kt)),
     y AS (
         SELECT *, coalesce(last_value(turn IGNORE NULLS) OVER w, 0) AS below, lead(ts) OVER v AS next_ts
-        FROM x WINDOW v AS (PARTITION BY token_id, venue ORDER BY ts),
-                      w AS (PARTITION BY token_id, venue ORDER BY ts ROWS UNBOUNDED PRECEDING)),
+        FROM x WINDOW v AS (PARTITION BY token_id, venue, size_base ORDER BY ts),
+                      w AS (PARTITION BY token_id, venue, size_base ORDER BY ts ROWS UNBOUNDED PRECEDING)),
     z AS (
         SELECT *, sum(CASE WHEN below = 1 AND was = 0 THEN 1 ELSE 0 END) OVER (
-                   PARTITION BY token_id, venue ORDER BY ts ROWS UNBOUNDED PRECEDING) AS episode
-        FROM (SELECT *, coalesce(lag(below) OVER (PARTITION BY token_id, venue ORDER BY ts), 0) AS was FROM y))
-    SELECT z.token_id, z.venue, min(z.ts) AS began, arg_min(z.ts, z.premium) AS trough_at,
+                   PARTITION BY token_id, venue, size_base ORDER BY ts ROWS UNBOUNDED PRECEDING) AS episode
+        FROM (SELECT *, coalesce(lag(below) OVER (PARTITION BY token_id, venue, size_base ORDER BY ts), 0) AS was FROM y))
+    SELECT z.token_id, z.venue, z.size_base, min(z.ts) AS began, arg_min(z.ts, z.premium) AS trough_at,
            CASE WHEN bool_or(z.next_ts IS NULL) THEN NULL ELSE max(z.next_ts) END AS ended,
            1e4 * min(z.premium) AS trough_bps,
            CASE WHEN bool_or(z.next_ts IS NULL) THEN NULL
@@ -63,4 +64,4 @@ CREATE OR REPLACE MACRO depeg_episodes(theta, lo := '-infinity', hi := 'infinity
                 ELSE seconds_between(arg_min(z.ts, z.premium), max(z.next_ts)) / 86400 END AS recovery_days,
            sum(-1e4 * z.premium * least(coalesce(seconds_between(z.ts, z.next_ts), 0), t.stale_after_s) / 86400) AS area_bps_days,
            count(*) AS prices, bool_or(z.next_ts IS NULL) AS is_open
-    FROM z JOIN token t USING (token_id) WHERE z.below = 1 GROUP BY z.token_id, z.venue, z.episode;
+    FROM z JOIN token t USING (token_id) WHERE z.below = 1 GROUP BY z.token_id, z.venue, z.size_base, z.episode;

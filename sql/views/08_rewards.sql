@@ -119,7 +119,7 @@ CREATE OR REPLACE MACRO take_rate_with(aprs, steps, win_days, as_of, kt) AS TABL
     FROM token t LEFT JOIN r USING (token_id)
     LEFT JOIN advertised_fee(as_of, kt := kt) f USING (token_id)
     LEFT JOIN query_table(aprs) a ON a.token_id = t.token_id
-    LEFT JOIN bench_of(aprs) b ON b.chain_id = t.chain_id
+    LEFT JOIN bench_with(aprs, steps) b ON b.token_id = t.token_id
     WHERE t.accrual NOT IN ('benchmark', 'bridged');
 
 CREATE OR REPLACE MACRO take_rate(win_days, as_of, kt := 'infinity') AS TABLE

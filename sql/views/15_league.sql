@@ -2,7 +2,7 @@
 -- row, it shows NULL. A stale, frozen or sunset token's yield is withheld. One whose
 -- history does not cover the window shows what there is with its days_used, without
 -- spread, capture or rank. position ranks by capture; without the chain's own rate
--- there is none.
+-- over the same time there is none.
 CREATE OR REPLACE MACRO league(win_days, as_of, kt := 'infinity') AS TABLE
     WITH steps AS MATERIALIZED (
         SELECT * FROM rate_step_between(as_of::TIMESTAMP - to_seconds(greatest(365, win_days::DOUBLE) * 86400), as_of, kt)),
@@ -36,7 +36,7 @@ CREATE OR REPLACE MACRO league(win_days, as_of, kt := 'infinity') AS TABLE
         JOIN f ON f.token_id = t.token_id
         LEFT JOIN w ON w.token_id = t.token_id
         LEFT JOIN y ON y.token_id = t.token_id
-        LEFT JOIN bench_of('w') b ON b.chain_id = t.chain_id
+        LEFT JOIN bench_with('w', 'steps') b ON b.token_id = t.token_id
         LEFT JOIN take_rate_with('w', 'steps', win_days, as_of, kt) k ON k.token_id = t.token_id
         LEFT JOIN premium_at_with('rates', as_of, kt) p ON p.token_id = t.token_id
         LEFT JOIN x ON x.token_id = t.token_id

@@ -5,6 +5,10 @@
 --         that follows was due, r have, and corrected since, ~ partial, x failed,
 --         q quarantined, u unrecoverable, . due, > running, - superseded
 --   last_error  the newest of those 14 ticks that still stands
+--   states  the ticks by state, as JSON
+--   stuck  failed ticks that are tried again only when a person asks for it
+--   newest_hole, hole_reason  of all ticks that are not complete and that nothing is
+--         under way for
 CREATE OR REPLACE MACRO ledger(win_days, as_of) AS TABLE
     WITH k AS (
         SELECT *, row_number() OVER w AS n, ended_at > lag(tick) OVER w AS late
@@ -24,7 +28,10 @@ CREATE OR REPLACE MACRO ledger(win_days, as_of) AS TABLE
     SELECT job, plugin, chain_id, count(*) AS ticks, count(*) FILTER (state = 'have') AS have,
            count(*) FILTER (state = 'partial') AS partial, count(*) FILTER (state IN ('failed', 'quarantined')) AS failed,
            count(*) FILTER (state IN ('due', 'running')) AS open_ticks,
-           count(*) FILTER (state IN ('unrecoverable', 'superseded')) AS given_up,
+           count(*) FILTER (state IN ('unrecoverable', 'superseded')) AS given_up, to_json(histogram(state))::VARCHAR AS states,
+           count(*) FILTER (state = 'failed' AND next_try IS NULL AND error_class IS DISTINCT FROM 'transient') AS stuck,
+           max(tick) FILTER (state NOT IN ('have', 'due', 'running')) AS newest_hole,
+           arg_max(concat_ws(': ', state, error), tick) FILTER (state NOT IN ('have', 'due', 'running')) AS hole_reason,
            max(tick) FILTER (state = 'have') AS newest_have, max(tick) AS newest_tick, arg_max(state, tick) AS newest_state,
            max(ended_at) FILTER (state = 'have') AS stored_at,
            string_agg(cell, '' ORDER BY tick) FILTER (n <= 14) AS grid,

@@ -48,6 +48,8 @@ SELECT metric, token, day(n), value, 'ok', NULL, basis, day(n), 'r', 't@1' FROM 
     UNION ALL SELECT 'lst_supply', 'esol', n, 20000 * (n - 355), 'onchain' FROM range(360, 401, 2) r(n)
     UNION ALL SELECT 'fee_shares', 'aeth', n, (900000 + 500 * n) * (pow(1.035, 1 / 365.0) - 1) / 9, 'onchain' FROM range(1, 401) r(n)
     UNION ALL SELECT 'fee_reward_bps', 'aeth', n, 1000, 'onchain' FROM range(0, 401, 5) r(n)
+    UNION ALL SELECT 'utilisation', 'aeth', n, 0.95, 'derived' FROM range(0, 401, 5) r(n)
+    UNION ALL SELECT 'apr_claimed', 'aeth', n, 0.036, 'published' FROM range(0, 401, 5) r(n)
     UNION ALL SELECT 'fee_reward_operators_bps', 'aeth', n, 500, 'onchain' FROM range(0, 401, 5) r(n)
     UNION ALL SELECT 'fee_reward_treasury_bps', 'aeth', n, 500, 'onchain' FROM range(0, 401, 5) r(n)
     UNION ALL SELECT 'fee_reward_bps', 'beth', n, 1400, 'onchain' FROM range(0, 401, 5) r(n)

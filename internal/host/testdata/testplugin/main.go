@@ -40,8 +40,11 @@ func init() {
 }
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == "hold" {
+	if len(os.Args) >= 3 && os.Args[1] == "hold" {
 		hold(os.Args[2])
+		if len(os.Args) == 4 {
+			leak()
+		}
 		time.Sleep(time.Hour) // an empty select would end as a deadlock
 	}
 	switch name {
@@ -138,10 +141,7 @@ func (fetcher) Fetch(ctx context.Context, req sdk.Request, sink sdk.Sink) error 
 	case "hang": // ignores its context
 		select {}
 	case "leak": // takes memory until it is stopped
-		for {
-			leaked = append(leaked, bytes.Repeat([]byte{1}, 8<<20))
-			time.Sleep(10 * time.Millisecond)
-		}
+		leak()
 	case "obey":
 		<-ctx.Done()
 		return ctx.Err()
@@ -149,6 +149,9 @@ func (fetcher) Fetch(ctx context.Context, req sdk.Request, sink sdk.Sink) error 
 		stopSelf()
 	case "grandchild":
 		cmd := exec.Command(os.Args[0], "hold", req.Options["child"])
+		if req.Options["leak"] != "" {
+			cmd.Args = append(cmd.Args, "leak")
+		}
 		cmd.Stderr = stderr // the child holds the pipe, too
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: req.Options["escape"] != ""}
 		if err := cmd.Start(); err != nil {
@@ -217,6 +220,15 @@ func hold(fifo string) {
 var held []*os.File
 
 var leaked [][]byte
+
+// leak takes memory until it is stopped, within what a machine can spare.
+func leak() {
+	for len(leaked) < 64 {
+		leaked = append(leaked, bytes.Repeat([]byte{1}, 8<<20))
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(time.Minute)
+}
 
 // stopSelf does not return: the kernel stops all threads, but not at once.
 func stopSelf() {

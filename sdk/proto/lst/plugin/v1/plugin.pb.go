@@ -456,6 +456,7 @@ type Token struct {
 	// Seconds.
 	ExpectedUpdateS int64 `protobuf:"varint,10,opt,name=expected_update_s,json=expectedUpdateS,proto3" json:"expected_update_s,omitempty"`
 	StaleAfterS     int64 `protobuf:"varint,11,opt,name=stale_after_s,json=staleAfterS,proto3" json:"stale_after_s,omitempty"`
+	RateNeverFalls  bool  `protobuf:"varint,12,opt,name=rate_never_falls,json=rateNeverFalls,proto3" json:"rate_never_falls,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -565,6 +566,13 @@ func (x *Token) GetStaleAfterS() int64 {
 		return x.StaleAfterS
 	}
 	return 0
+}
+
+func (x *Token) GetRateNeverFalls() bool {
+	if x != nil {
+		return x.RateNeverFalls
+	}
+	return false
 }
 
 type FetchRequest struct {
@@ -1330,7 +1338,7 @@ const file_lst_plugin_v1_plugin_proto_rawDesc = "" +
 	"\trecipient\x18\x03 \x01(\tR\trecipient\x12\x12\n" +
 	"\x04from\x18\x04 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x05 \x01(\tR\x02to\x12\x16\n" +
-	"\x06source\x18\x06 \x01(\tR\x06source\"\xba\x02\n" +
+	"\x06source\x18\x06 \x01(\tR\x06source\"\xe4\x02\n" +
 	"\x05Token\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bprotocol\x18\x02 \x01(\tR\bprotocol\x12\x14\n" +
@@ -1345,7 +1353,8 @@ const file_lst_plugin_v1_plugin_proto_rawDesc = "" +
 	"\arate_of\x18\t \x01(\tR\x06rateOf\x12*\n" +
 	"\x11expected_update_s\x18\n" +
 	" \x01(\x03R\x0fexpectedUpdateS\x12\"\n" +
-	"\rstale_after_s\x18\v \x01(\x03R\vstaleAfterS\"\x89\x02\n" +
+	"\rstale_after_s\x18\v \x01(\x03R\vstaleAfterS\x12(\n" +
+	"\x10rate_never_falls\x18\f \x01(\bR\x0erateNeverFalls\"\x89\x02\n" +
 	"\fFetchRequest\x12\x14\n" +
 	"\x05chain\x18\x01 \x01(\tR\x05chain\x12/\n" +
 	"\aanchors\x18\x02 \x03(\v2\x15.lst.plugin.v1.AnchorR\aanchors\x12\x1a\n" +

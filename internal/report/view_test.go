@@ -1,0 +1,95 @@
+package report
+
+import (
+	"html"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestTheWaterfallLeadsFromTheLevelAtTheStartToThatAtTheEnd(t *testing.T) {
+	t.Parallel()
+	f, err := seeded(t).flowFigure()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Panels) == 0 {
+		t.Fatal("nothing is drawn")
+	}
+	for _, p := range f.Panels {
+		var bars []float64
+		for _, m := range p.Wide.Marks {
+			if strings.Contains(m.Class, "leg mark") {
+				v, err := strconv.ParseFloat(strings.Replace(m.Value, minus, "-", 1), 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				bars = append(bars, v)
+			}
+		}
+		if len(bars) < 6 {
+			t.Errorf("%s: only %d bars", p.Heading, len(bars))
+			continue
+		}
+		sum := 0.0
+		for _, v := range bars[:len(bars)-1] {
+			sum += v
+		}
+		if end := bars[len(bars)-1]; math.Abs(sum-end) > 0.05 {
+			t.Errorf("%s: the bars lead to %.2f, the end is %.2f", p.Heading, sum, end)
+		}
+	}
+}
+
+func TestTheFeeViewShowsIdleDragAndWhatTheProtocolClaims(t *testing.T) {
+	t.Parallel()
+	f, err := seeded(t).feesFigure()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var drags []string
+	for _, m := range f.Panels[0].Wide.Marks {
+		if m.Class == "idle mark" {
+			drags = append(drags, m.Token+" "+m.Value)
+		}
+	}
+	// 5 % of aETH's backing is idle: 5 ÷ 95 of what the rest earned.
+	if got := strings.Join(drags, ", "); got != "aETH 5.26" {
+		t.Errorf("idle drag: %q", got)
+	}
+	// 3.44 % net of a take of 10 % is 3.83 % gross; it claims 3.60 %.
+	page := pageOf(t, seeded(t))
+	_, table, _ := strings.Cut(page, "Claimed and paid")
+	cells := strings.Join(strings.Fields(html.UnescapeString(stripTags(table[:strings.Index(table, "</table>")]))), " ")
+	if want := "aETH 3.44% 3.83% 3.60% +0.15 pp"; !strings.Contains(cells, want) {
+		t.Errorf("no %q in %s", want, cells)
+	}
+	if strings.Contains(cells, "zSOL") || strings.Contains(cells, "fETH") {
+		t.Errorf("the yield of a token that has ended or is frozen is shown: %s", cells)
+	}
+}
+
+// stripTags leaves the text of a piece of the page.
+func stripTags(page string) string {
+	var out strings.Builder
+	for _, part := range strings.Split(page, "<") {
+		_, text, _ := strings.Cut(part, ">")
+		out.WriteString(text + " ")
+	}
+	return out.String()
+}
+
+func TestTheDotOfAProtocolSaysItsNakamotoCount(t *testing.T) {
+	t.Parallel()
+	d := seeded(t)
+	var texts []string
+	for _, m := range d.operatorPanel().Wide.Marks {
+		if strings.HasPrefix(m.Text, "Nakamoto ") {
+			texts = append(texts, m.Text)
+		}
+	}
+	if got := strings.Join(texts, ", "); got != "Nakamoto 6, Nakamoto 2, Nakamoto 10" {
+		t.Errorf("got %q", got)
+	}
+}
