@@ -75,7 +75,8 @@ func TestAFailureIsOverOnceATickHasItsRows(t *testing.T) {
 		{"a tick read again to be final is none", 3, "running", "", 1, false, []string{}},
 		{"and stays", 3, "have", "", 2, false, []string{}},
 		{"a new failure is told beside the hole", 4, "failed", "layout", 1, true, []string{"failed state/p/c begun"}},
-		{"and is over by itself", 4, "have", "", 2, false, []string{"failed state/p/c resolved"}},
+		{"and is over by itself, while what was tried for hours is a hole like one given up", 0, "failed", "transient", 5, true, []string{}},
+		{"with its rows", 4, "have", "", 2, false, []string{"failed state/p/c resolved"}},
 		{"the hole is closed by its rows", 0, "have", "", 5, false, []string{"failed state/p/c/holes resolved"}},
 		{"two endpoints that disagree are told", 5, "failed", "disagreement", 1, true, []string{"disagreement state/p/c begun"}},
 		{"a disagreement is not over because it is asked again", 5, "running", "disagreement", 1, false, []string{}},
@@ -102,7 +103,7 @@ func TestAHoleIsClosedByAPersonsWord(t *testing.T) {
 			if diff := cmp.Diff([]string{"failed state/p/c/holes begun"}, s.step(t, time.Second)); diff != "" {
 				t.Error(diff)
 			}
-			if got, want := s.inbox.got[0].Detail, "2 ticks from 2025-03-01 12:00 to 2026-03-01 09:00 were given up, the newest: layout (pipeline run --retry)"; got != want {
+			if got, want := s.inbox.got[0].Detail, "2 ticks from 2025-03-01 12:00 to 2026-03-01 09:00 are missing though later ones are there, the newest: layout (pipeline run --retry)"; got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 			s.task(t, "p", end, end, 5, t0.AddDate(-1, 0, 0), false)

@@ -13,7 +13,7 @@ import (
 // The events a receiver can ask for.
 const (
 	Stale        = "stale"        // a required series lags by two periods
-	Failed       = "failed"       // a series fails again and again, or has holes nobody reads again
+	Failed       = "failed"       // a series fails again and again, or has holes that stay
 	Frozen       = "frozen"       // a rate is read but has not changed for too long
 	Depeg        = "depeg"        // the market pays less than the redemption value
 	RateDrop     = "rate_drop"    // the newest change of a redemption rate is a fall, trusted or not
@@ -35,8 +35,8 @@ type premium struct {
 	at           time.Time
 }
 
-// holes ends the subject of an alert about ticks that were given up while the series
-// went on: its newest ticks are there, these stay missing until a person acts.
+// holes ends the subject of an alert about ticks that were given up, or tried for
+// hours in vain, while the series went on: its newest ticks are there, these are not.
 const holes = "/holes"
 
 // looks are the questions whose rows are findings: subject and detail.
@@ -48,8 +48,8 @@ var looks = []struct{ event, sql string }{
 		QUALIFY row_number() OVER (PARTITION BY series ORDER BY tick DESC) = 1 ORDER BY 1`},
 	{Failed, sinceHave + `
 		SELECT series || '` + holes + `', count(*) || ' ticks from ' || strftime(min(tick), '%Y-%m-%d %H:%M') || ' to ' || strftime(max(tick), '%Y-%m-%d %H:%M')
-		       || ' were given up, the newest: ' || arg_max(coalesce(error, 'no reason'), tick) || ' (pipeline run --retry)'
-		FROM task WHERE state = 'failed' AND next_try IS NULL AND tick < had GROUP BY series ORDER BY 1`},
+		       || ' are missing though later ones are there, the newest: ' || arg_max(coalesce(error, 'no reason'), tick) || ' (pipeline run --retry)'
+		FROM task WHERE state = 'failed' AND (next_try IS NULL OR attempts >= 5) AND tick < had GROUP BY series ORDER BY 1`},
 	{Disagreement, sinceHave + `
 		SELECT series, coalesce(error, 'two endpoints disagree')
 		FROM trouble WHERE error_class = 'disagreement'
