@@ -188,6 +188,32 @@ func TestABackfillBetweenTwoTicksHidesNone(t *testing.T) {
 	}
 }
 
+// A daemon does backfills for its user while its jobs go on.
+func TestAJobLeavesAloneWhatABackfillInTheSameProcessReads(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2024, 9, 1, 12, 0, 0, 0, time.UTC)
+	w := newWorld(t, now)
+	p := w.open(t, filepath.Join(t.TempDir(), "w.duckdb"), "rocketpool")
+	var due []int
+	w.OnRequest(1, func() { // while the fetch of the backfill is under way
+		work, _, err := p.Due(t.Context(), []Job{dailyJob()}, p.plugins, chains)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, one := range work {
+			for _, tick := range one.Ticks {
+				due = append(due, tick.Day())
+			}
+		}
+	})
+	if _, sum, err := p.backfill(t.Context(), Range{From: now.AddDate(0, 0, -3), To: now.AddDate(0, 0, -1)}, dailyJob()); err != nil || !sum.OK() || len(sum.Outcomes) != 2 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	if d := cmp.Diff([]int{1}, due); d != "" { // today's
+		t.Errorf("due meanwhile:\n%s", d)
+	}
+}
+
 // Stopping a backfill costs what is in hand; the same command goes on.
 func TestAStoppedBackfillGoesOnWhereItWas(t *testing.T) {
 	t.Parallel()

@@ -66,8 +66,8 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 		return nil, err
 	}
 	// What the ledger knows as open: just planned, left by a killed run, or failed.
-	// Nobody runs a series twice at a time, so what looks running was left by a run
-	// that could not even write down its end: the disk was full.
+	// What looks running and belongs to no live run was left by one that could not even
+	// write down its end: the disk was full.
 	filter := store.TaskFilter{
 		Job: series.Job, Plugin: series.Plugin, Chain: series.Chain, To: now, TryBy: now,
 		States: []string{store.StateDue, store.StateRunning, store.StateFailed, store.StatePartial},
@@ -85,6 +85,9 @@ func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.Cha
 	var lost []Verdict
 	recorded := r.recorded(series)
 	for _, t := range open {
+		if t.State == store.StateRunning && r.Store.Live(t.RunID) {
+			continue // a backfill or a retry in this process has it in hand
+		}
 		past := !need.ReadsPast && t.Tick.Before(current)
 		if past && !recorded(t.Tick) {
 			why := missedTick + noPast

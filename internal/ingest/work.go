@@ -42,9 +42,15 @@ type reading struct {
 func (r *Runner) runWork(ctx context.Context, runID string, process *host.Process, p *Plugin, w Work, record func(Outcome)) (err error) {
 	// Ticks that have their rows keep their state until there is another.
 	if !w.Again {
-		keys := w.keys()
-		if err := r.Store.MarkRunning(ctx, keys, runID, r.now()); err != nil {
+		// A backfill or a retry in the same process may have been quicker.
+		var keys []store.TaskKey
+		keys, err = r.Store.MarkRunning(ctx, w.keys(), runID, r.now())
+		if err != nil || len(keys) == 0 {
 			return err
+		}
+		w.Ticks = w.Ticks[:0:0]
+		for _, k := range keys {
+			w.Ticks = append(w.Ticks, k.Tick)
 		}
 		defer func() {
 			if err != nil { // nobody else would take them before the next start

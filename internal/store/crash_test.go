@@ -36,7 +36,7 @@ func init() {
 		}
 		for ; ; n++ {
 			res := result(t0.Add(time.Duration(n)*time.Hour), crashFacts)
-			if err := s.MarkRunning(ctx, []TaskKey{res.Task.TaskKey}, "run-1", t0); err != nil {
+			if _, err := s.MarkRunning(ctx, []TaskKey{res.Task.TaskKey}, "run-1", t0); err != nil {
 				return err
 			}
 			for range 2 {

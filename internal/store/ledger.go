@@ -186,16 +186,6 @@ func (s *Store) PutTasks(ctx context.Context, keys []TaskKey) (added int64, err 
 	return added, err
 }
 
-// MarkRunning says that a run has taken the tasks. Tasks the ledger does not have
-// yet are written.
-func (s *Store) MarkRunning(ctx context.Context, keys []TaskKey, runID string, now time.Time) error {
-	return s.upsertTasks(ctx, "mark tasks running", keys,
-		`INSERT INTO ingest_task (job, plugin, chain_id, tick, state, run_id, started_at)
-		 SELECT DISTINCT job, plugin, chain_id, tick, 'running', ?, ?::TIMESTAMP FROM stage_key
-		 ON CONFLICT DO UPDATE SET state = excluded.state, run_id = excluded.run_id,
-		    started_at = excluded.started_at, ended_at = NULL`, runID, utc(now))
-}
-
 // CloseTasks ends tasks without reading them: state is StateUnrecoverable,
 // StateSuperseded or another end, why says why in words. Tasks the ledger does not
 // have yet are written, so that no tick is missing from it. Tasks that have their

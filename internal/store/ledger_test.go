@@ -53,7 +53,9 @@ func TestTheLedgerTakesATaskFromDueToItsEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	must(s.MarkRunning(ctx, keys[:4], run, t0))
+	if taken, err := s.MarkRunning(ctx, keys[:4], run, t0); err != nil || len(taken) != 4 {
+		t.Fatalf("%v were taken, %v", taken, err)
+	}
 	res := result(keys[0].Tick, 2)
 	res.Task.RunID, res.Task.Requests = run, 9
 	mustCommit(t, s, res)
@@ -112,5 +114,38 @@ func TestTheLedgerTakesATaskFromDueToItsEnd(t *testing.T) {
 	}
 	if err := s.CloseTasks(ctx, keys, run, StateSuperseded, "", "", t0); err == nil {
 		t.Error("a task was closed without a reason")
+	}
+}
+
+func TestWhatALiveRunHasInHandIsNotTakenFromIt(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	ctx := t.Context()
+	keys := hours(3)
+	start := func() string {
+		run, err := s.StartRun(ctx, "run", "dev", t0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run
+	}
+	take := func(run string, keys ...TaskKey) (ticks []int) {
+		taken, err := s.MarkRunning(ctx, keys, run, t0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range taken {
+			ticks = append(ticks, k.Tick.Hour())
+		}
+		return ticks
+	}
+	backfill, daemon := start(), start()
+	got := [][]int{take(backfill, keys[0], keys[1]), take(daemon, keys...)}
+	if err := s.EndRun(ctx, backfill, RunInterrupted, nil, t0); err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, take(daemon, keys[0])) // left behind
+	if diff := cmp.Diff([][]int{{12, 13}, {14}, {12}}, got); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -56,6 +56,9 @@ type Store struct {
 	// diskFailed says that the disk failed the last write.
 	diskFailed bool
 
+	// live holds the ids of the runs under way in this process.
+	live sync.Map
+
 	// publishMu is held while the file is copied: nothing may checkpoint then. It
 	// is taken before writeMu.
 	publishMu sync.Mutex

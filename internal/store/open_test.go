@@ -355,7 +355,7 @@ func TestWhatADeadProcessLeftRunningIsDueAgain(t *testing.T) {
 	if err := s.FailTask(t.Context(), key, run, StateFailed, "transient", "timeout", t0, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.MarkRunning(t.Context(), []TaskKey{key}, run, t0); err != nil {
+	if _, err := s.MarkRunning(t.Context(), []TaskKey{key}, run, t0); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil { // a killed process leaves the same rows

@@ -34,11 +34,23 @@ func (s *Store) StartRun(ctx context.Context, command, version string, now time.
 			id.String(), command, utc(now), orNull(host), version)
 		return err
 	})
+	if err == nil {
+		s.live.Store(id.String(), nil)
+	}
 	return id.String(), err
 }
 
-// EndRun closes a run with its status and, if there is one, its error.
+// Live reports whether a run is under way in this process. What another run has in
+// hand is to be left alone; what one left running that is not live may be taken.
+func (s *Store) Live(runID string) bool {
+	_, live := s.live.Load(runID)
+	return live
+}
+
+// EndRun closes a run with its status and, if there is one, its error. The run is not
+// live any more, even if that could not be written.
 func (s *Store) EndRun(ctx context.Context, runID, status string, cause error, now time.Time) error {
+	defer s.live.Delete(runID)
 	var text any
 	if cause != nil {
 		text = cause.Error()
