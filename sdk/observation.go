@@ -87,6 +87,9 @@ const (
 	// LabelWait is the expected wait of an exit quote in seconds; absent means
 	// unknown, "0" means at once.
 	LabelWait = "wait_s"
+	// LabelPeriod is how long before its reference time the value began to accrue, in
+	// whole seconds, where a value is what one report did.
+	LabelPeriod = "period_s"
 	// LabelOperator is the operator an operator's stake belongs to.
 	LabelOperator = "operator"
 )

@@ -158,16 +158,20 @@ func labelsAreThere(r *row, _ *Input) string {
 			return fmt.Sprintf("metric %q needs the label %q", r.o.Metric, name)
 		}
 	}
+	for _, name := range []string{sdk.LabelWait, sdk.LabelPeriod} {
+		text, given := r.o.Labels[name]
+		if _, ok := parseSeconds(text); given && !ok {
+			return fmt.Sprintf("label %s is %q, not a whole number of seconds", name, text)
+		}
+	}
+	if _, given := r.o.Labels[sdk.LabelPeriod]; given && r.o.RefTime.IsZero() {
+		return fmt.Sprintf("label %s says how long a value accrued, but no reference time says until when", sdk.LabelPeriod)
+	}
 	if r.o.Metric != sdk.ExitQuote {
 		return ""
 	}
 	if size, ok := parseDecimal(r.o.Labels[sdk.LabelSize]); !ok || size.Sign() <= 0 {
 		return fmt.Sprintf("label %s is %q, not a positive amount", sdk.LabelSize, r.o.Labels[sdk.LabelSize])
-	}
-	if wait, given := r.o.Labels[sdk.LabelWait]; given {
-		if _, ok := parseWait(wait); !ok {
-			return fmt.Sprintf("label %s is %q, not a whole number of seconds", sdk.LabelWait, wait)
-		}
 	}
 	return ""
 }

@@ -179,6 +179,12 @@ func TestImpossibleObservationsAreRefused(t *testing.T) {
 		{"a price of zero", "bounds", "no price", read(sdk.Price, "0", price)},
 		{"a quote for an exponent", "labels", "not a positive amount", read(sdk.ExitQuote, "1", quote("1e999999999"))},
 		{"a quote for nothing", "labels", "not a positive amount", read(sdk.ExitQuote, "1", quote("0"))},
+		{"a period that is no number", "labels", `period_s is "a day"`, read(sdk.FeeShares, "1", set(func(o *sdk.Observation) {
+			o.RefTime, o.Labels = noon, map[string]string{sdk.LabelPeriod: "a day"}
+		}))},
+		{"a period without an end", "labels", "no reference time says until when", read(sdk.FeeShares, "1", set(func(o *sdk.Observation) {
+			o.Labels = map[string]string{sdk.LabelPeriod: "86400"}
+		}))},
 		{"an operator's stake without the operator", "labels", `"operator"`, read(sdk.OperatorStake, "1")},
 		{"a time after the anchor's block", "time", "after the anchor's 2024-03-01T12:00:00Z", read(sdk.BackingNative, "1", set(func(o *sdk.Observation) { o.At = &sdk.Position{Time: noon.Add(time.Second)} }))},
 		{"a reference time in the future", "time", "its reference time 2024-03-02T12:00:00Z is after", read(sdk.BackingNative, "1", set(func(o *sdk.Observation) { o.RefTime = noon.Add(day) }))},
@@ -264,6 +270,17 @@ func TestAReadingNearAnAnchorWithoutABlockMayBeALittleLater(t *testing.T) {
 	}
 	if out := at(16 * time.Minute); len(out.Rejects) != 1 || out.Rejects[0].Check != "time" {
 		t.Errorf("sixteen minutes later: %+v", out)
+	}
+}
+
+func TestAReportIsDatedByItselfAndSaysWhatTimeItIsOf(t *testing.T) {
+	t.Parallel()
+	block := sdk.Position{Height: 90, Hash: "0xdef", Time: noon.Add(-2 * time.Minute)}
+	f := find(t, normalise(read(sdk.FeeShares, eth("5"), func(o *sdk.Observation) {
+		o.At, o.RefTime, o.Labels = &block, noon.Add(-time.Hour), map[string]string{sdk.LabelPeriod: "86400"}
+	})), sdk.FeeShares)
+	if !f.TS.Equal(block.Time) || f.Height != 90 || !f.RefTS.Equal(noon.Add(-time.Hour)) || !f.PeriodStart.Equal(noon.Add(-25*time.Hour)) {
+		t.Errorf("at %s of height %d, from %s to %s", f.TS, f.Height, f.PeriodStart, f.RefTS)
 	}
 }
 

@@ -66,7 +66,7 @@ func scale(b *batch) {
 			size, _ := parseDecimal(r.o.Labels[sdk.LabelSize])
 			b.out.ExitQuotes = append(b.out.ExitQuotes, ExitQuote{
 				Token: r.o.Token, TS: ts, Route: r.o.Labels[sdk.LabelRoute], Size: size, Out: value,
-				Wait: waitOf(r.o.Labels), Height: r.at.Height,
+				Wait: seconds(r.o.Labels, sdk.LabelWait), Height: r.at.Height,
 				Quality: q, Reason: why, Basis: basis, Obs: obs, Transform: ExitQuoteTransform,
 			})
 		case sdk.OperatorStake:
@@ -79,6 +79,9 @@ func scale(b *batch) {
 				Metric: r.o.Metric, Token: r.o.Token, TS: ts, RefTS: utc(r.o.RefTime), RefEpoch: r.o.RefEpoch,
 				Value: value, Uncertainty: uncertainty(r), Height: r.at.Height, Epoch: r.at.Epoch,
 				Quality: q, Reason: why, Basis: basis, Obs: obs, Transform: ScaleTransform,
+			}
+			if period := seconds(r.o.Labels, sdk.LabelPeriod); period != nil {
+				fact.PeriodStart = fact.RefTS.Add(-*period)
 			}
 			// Only a reading of a chain can still be reorganised away.
 			if basis == sdk.OnChain {
@@ -109,20 +112,21 @@ func parseDecimal(s string) (*big.Rat, bool) {
 	return new(big.Rat).SetString(s)
 }
 
-const maxWait = 100 * 365 * 24 * time.Hour
+const maxSpan = 100 * 365 * 24 * time.Hour
 
-func parseWait(s string) (time.Duration, bool) {
+func parseSeconds(s string) (time.Duration, bool) {
 	n, err := strconv.ParseUint(s, 10, 63)
-	if err != nil || n > uint64(maxWait/time.Second) {
+	if err != nil || n > uint64(maxSpan/time.Second) {
 		return 0, false
 	}
 	return time.Duration(n) * time.Second, true
 }
 
-func waitOf(labels map[string]string) *time.Duration {
-	wait, ok := parseWait(labels[sdk.LabelWait])
+// seconds is the span of time in a label; nil: none is given.
+func seconds(labels map[string]string, name string) *time.Duration {
+	span, ok := parseSeconds(labels[name])
 	if !ok {
 		return nil
 	}
-	return &wait
+	return &span
 }

@@ -69,7 +69,9 @@ type Ethereum struct {
 
 	mu      sync.Mutex
 	answers map[string]Answer // by target and call data
-	gone    bool              // no block is known by its hash
+	logs    []source
+	serving LogServing
+	gone    bool // no block is known by its hash
 }
 
 // NewEthereum returns a node whose contracts know nothing; see Teach.
@@ -188,14 +190,18 @@ func (e *Ethereum) answer(c request) (any, error) {
 		if err := param(0, &tag); err != nil {
 			return nil, err
 		}
-		b, ok := e.byTag(tag)
-		if !ok {
-			return nil, nil
+		return header(e.byTag(tag))
+	case "eth_getBlockByHash":
+		var hash string
+		if err := param(0, &hash); err != nil {
+			return nil, err
 		}
-		return map[string]any{
-			"number": hexutil.Uint64(b.Number), "timestamp": hexutil.Uint64(b.Time.Unix()), "hash": b.Hash(),
-			"parentHash": block(b.Number - 1).Hash(), "transactions": []string{},
-		}, nil
+		return header(e.byHash(hash))
+	case "eth_getLogs":
+		if len(c.Params) != 1 {
+			return nil, errors.New("missing value for required argument 0")
+		}
+		return e.search(c.Params[0])
 	case "eth_getBalance":
 		var at json.RawMessage
 		if err := param(1, &at); err != nil {
@@ -226,6 +232,16 @@ func (e *Ethereum) answer(c request) (any, error) {
 		return hexutil.Bytes(out), nil
 	}
 	return nil, &rpcError{-32601, "the method " + c.Method + " does not exist/is not available"}
+}
+
+func header(b Block, ok bool) (any, error) {
+	if !ok {
+		return nil, nil
+	}
+	return map[string]any{
+		"number": hexutil.Uint64(b.Number), "timestamp": hexutil.Uint64(b.Time.Unix()), "hash": b.Hash(),
+		"parentHash": block(b.Number - 1).Hash(), "transactions": []string{},
+	}, nil
 }
 
 func (e *Ethereum) byTag(tag string) (Block, bool) {

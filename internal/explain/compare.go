@@ -41,6 +41,9 @@ func Compare(o Observation, again []sdk.Observation, sha256 string) Verdict {
 		if o.Digest == n.Source.Digest {
 			return Verdict{Equal: true}
 		}
+		if strings.HasPrefix(o.Method, "eth_getLogs ") {
+			return Verdict{Equal: true, Detail: "the value is the same; the digest is not, because the event was searched for in other blocks"}
+		}
 		if sha256 == o.PluginSHA256 {
 			return Verdict{Detail: fmt.Sprintf("the value is the same, but the answer it is from is not: its digest was %s, is %s", or(o.Digest), or(n.Source.Digest))}
 		}

@@ -205,6 +205,21 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// The event of a block is found again by a search that ends with that block, and
+// began with others.
+func TestAnEventIsTheSameInAnotherSearch(t *testing.T) {
+	t.Parallel()
+	stored := Observation{Token: "steth", Metric: sdk.FeeShares, Value: "5", Method: "eth_getLogs E(uint256)", Target: "0x1", Field: "word 0", Digest: "a", PluginSHA256: "51ab"}
+	again := sdk.Observation{Token: "steth", Metric: sdk.FeeShares, Value: num("5"), Source: sdk.Source{Method: stored.Method, Target: "0x1", Field: "word 0", Digest: "b"}}
+	if v := Compare(stored, []sdk.Observation{again}, "51ab"); !v.Equal || !strings.Contains(v.Detail, "searched for in other blocks") {
+		t.Errorf("%+v", v)
+	}
+	again.Value = num("6")
+	if v := Compare(stored, []sdk.Observation{again}, "51ab"); v.Equal {
+		t.Errorf("another value: %+v", v)
+	}
+}
+
 func TestRender(t *testing.T) {
 	t.Parallel()
 	s := warehouse(t)

@@ -54,6 +54,15 @@ var (
 	stEthPerToken              = evm.MustMethod("stEthPerToken() returns (uint256)") // wstETH
 )
 
+// tokenRebased is logged by stETH at each oracle report since V2: the time of its
+// reference slot (indexed), the seconds since the report before, shares and ether
+// before and after, and the shares minted as fees.
+var tokenRebased = evm.MustEvent("TokenRebased(uint256,uint256,uint256,uint256,uint256,uint256,uint256)")
+
+// reportBlocks is how far back a report is looked for: 28 h of slots, for one report
+// a day that may be late, and below the 10,000 blocks that public endpoints search.
+const reportBlocks = 28 * 3600 / secondsInSlot
+
 // On the locator, the routers and the oracles.
 var (
 	accountingOracle = evm.MustMethod("accountingOracle() returns (address)")

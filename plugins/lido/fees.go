@@ -1,6 +1,9 @@
 package main
 
 import (
+	"strconv"
+	"time"
+
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 	"github.com/lst-pipeline/lst-pipeline/sdk/evm"
 )
@@ -28,6 +31,26 @@ func (b *steth) fees() {
 	b.rows.Add(sdk.FeeRewardBPS, operators.Plus(treasury))
 	b.rows.Add(sdk.FeeRewardOperatorsBPS, operators)
 	b.rows.Add(sdk.FeeRewardTreasuryBPS, treasury)
+}
+
+// feeShares emits what the newest report minted to operators and treasury, at the
+// report's own block. A report that is not the one the oracle names last comes from
+// a node whose logs lag behind its state, and is not taken.
+func (b *steth) feeShares() {
+	report := b.Get(tokenRebased.Newest(stETH, reportBlocks))
+	minted := report.Number(6, 18)
+	described, err := report.Uint64(0)
+	elapsed, err2 := report.Uint64(1)
+	if err != nil || err2 != nil {
+		b.rows.Add(sdk.FeeShares, minted)
+		return
+	}
+	at := time.Unix(int64(described), 0).UTC()
+	if !b.refTime.IsZero() && !at.Equal(b.refTime) {
+		b.rows.Add(sdk.FeeShares, evm.Unknown(minted.Source, "the newest report logged describes %s, the oracle's last one %s", at.Format(time.RFC3339), b.refTime.Format(time.RFC3339)))
+		return
+	}
+	b.rows.Add(sdk.FeeShares, minted.At(at), sdk.LabelPeriod, strconv.FormatUint(elapsed, 10))
 }
 
 // operatorsV1 counts in the one registry there was. Nothing could exit yet.

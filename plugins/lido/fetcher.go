@@ -1,8 +1,9 @@
 // Command lido is the plugin for Lido: stETH (and with it wstETH) and the sunset
 // stMATIC, all on Ethereum.
 //
-// It reads state, not events, so what passed between two anchors is not seen; it
-// knows nothing of the consensus layer beyond what Lido's oracle wrote down.
+// It reads state, and of events only the newest oracle report, so what else passed
+// between two anchors is not seen; it knows nothing of the consensus layer beyond
+// what Lido's oracle wrote down.
 package main
 
 import (
@@ -152,6 +153,7 @@ func locatorCalls() []evm.Call {
 // reverts and is not looked at.
 func modernCalls(p parts) []evm.Call {
 	out := append(locatorCalls(),
+		tokenRebased.Newest(stETH, reportBlocks),
 		getBalanceStats.At(stETH),
 		getExternalEther.At(stETH),
 		getExternalShares.At(stETH),

@@ -62,4 +62,8 @@ func TestSelectorsAreThePublishedOnes(t *testing.T) {
 			t.Errorf("%s has selector %x, want %s", m, s, want)
 		}
 	}
+	const topic = "0xff08c3ef606d198e316ef5b822193c489965899eb4e3c248cea1a4626c3eda50"
+	if tokenRebased.Topic().Hex() != topic {
+		t.Errorf("TokenRebased has topic %s, want %s", tokenRebased.Topic(), topic)
+	}
 }

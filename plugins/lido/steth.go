@@ -53,6 +53,7 @@ func emitStETH(s *evm.Snapshot, sink sdk.Sink) error {
 		b.operatorsV1()
 	} else {
 		b.fees()
+		b.feeShares()
 		b.operators()
 		b.withdrawals()
 	}

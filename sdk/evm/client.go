@@ -3,6 +3,7 @@ package evm
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -14,7 +15,8 @@ import (
 const (
 	// Multicall3Block is the first block of Ethereum with Multicall3.
 	Multicall3Block = 14353601
-	// maxBatch is how many JSON-RPC calls go into one HTTP request.
+	// maxBatch is how many eth_call go into one HTTP request. The searches for events
+	// of the same blocks go with them.
 	maxBatch = 50
 )
 
@@ -58,47 +60,70 @@ func (c *Client) Extend(ctx context.Context, snaps []*Snapshot, plan func(*Snaps
 		if s.Err != nil {
 			continue
 		}
-		missing := s.missing(plan(s))
-		if len(missing) == 0 {
-			continue
+		calls, searches := s.missing(plan(s))
+		if s.Anchor.Height >= Multicall3Block && len(calls) > 0 {
+			reqs = append(reqs, request{snap: s, calls: calls, multi: true})
+		} else {
+			for _, call := range calls {
+				reqs = append(reqs, request{snap: s, calls: []Call{call}})
+			}
 		}
-		if s.Anchor.Height >= Multicall3Block {
-			reqs = append(reqs, request{snap: s, calls: missing, multi: true})
-			continue
-		}
-		for _, call := range missing {
-			reqs = append(reqs, request{snap: s, calls: []Call{call}})
+		if len(searches) > 0 {
+			if len(calls) == 0 {
+				reqs = append(reqs, request{snap: s})
+			}
+			reqs[len(reqs)-1].searches = searches
 		}
 	}
-	for len(reqs) > 0 {
-		n := min(len(reqs), maxBatch)
-		c.send(ctx, reqs[:n])
-		reqs = reqs[n:]
+	for chunk := range slices.Chunk(reqs, maxBatch) {
+		c.send(ctx, chunk)
 	}
+	c.date(ctx, snaps)
 }
 
-// request is one eth_call of a batch: an aggregate3 of several calls, or a
-// single one.
+// request is one eth_call of a batch: an aggregate3 of several calls, or a single
+// one, or none; and the searches for events that go with it.
 type request struct {
-	snap  *Snapshot
-	calls []Call
-	multi bool
+	snap     *Snapshot
+	calls    []Call
+	multi    bool
+	searches []Call
 }
 
-// send makes one HTTP request and files the answers.
-func (c *Client) send(ctx context.Context, reqs []request) {
-	answers := make([]json.RawMessage, len(reqs))
-	batch := make([]rpc.BatchElem, len(reqs))
-	for i, r := range reqs {
+// element is one JSON-RPC call of a batch and what becomes of its answer.
+type element struct {
+	method string
+	args   []any
+	file   func(raw json.RawMessage, err error)
+}
+
+func (r request) elements() []element {
+	var out []element
+	if len(r.calls) > 0 {
 		msg, err := r.message()
 		if err != nil {
 			r.snap.fail(err)
 		}
-		batch[i] = rpc.BatchElem{
-			Method: "eth_call",
-			Args:   []any{msg, pin(r.snap.Anchor)},
-			Result: &answers[i],
-		}
+		out = append(out, element{"eth_call", []any{msg, pin(r.snap.Anchor)}, r.file})
+	}
+	for _, c := range r.searches {
+		out = append(out, element{"eth_getLogs", []any{c.search(r.snap.Anchor)}, func(raw json.RawMessage, err error) {
+			r.snap.put(logResult(c, r.snap.Anchor, raw, err))
+		}})
+	}
+	return out
+}
+
+// send makes one HTTP request and files the answers.
+func (c *Client) send(ctx context.Context, reqs []request) {
+	var elements []element
+	for _, r := range reqs {
+		elements = append(elements, r.elements()...)
+	}
+	answers := make([]json.RawMessage, len(elements))
+	batch := make([]rpc.BatchElem, len(elements))
+	for i, e := range elements {
+		batch[i] = rpc.BatchElem{Method: e.method, Args: e.args, Result: &answers[i]}
 	}
 	if err := c.rpc.BatchCallContext(ctx, batch); err != nil {
 		for _, r := range reqs {
@@ -106,8 +131,8 @@ func (c *Client) send(ctx context.Context, reqs []request) {
 		}
 		return
 	}
-	for i, r := range reqs {
-		r.file(answers[i], batch[i].Error)
+	for i, e := range elements {
+		e.file(answers[i], batch[i].Error)
 	}
 }
 

@@ -23,6 +23,11 @@
 // and with a reason, never a zero; an answer of another shape than the signature
 // says is an error of kind layout.
 //
+// Event.Newest asks, in the same HTTP request, for the newest event of a contract in
+// a bounded range of blocks before the anchor. Its number is dated by the event's
+// own block, so that every anchor that sees the event says the same of it. Only
+// where the node's logs lack the time of their block does one request more ask for it.
+//
 // The package does not retry, limit rates or hold keys (the host's gateway does),
 // does not sign or send transactions, and does not follow logs. Errors never
 // show the endpoint, which holds the task's token.

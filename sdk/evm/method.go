@@ -85,15 +85,17 @@ func (m Method) At(target common.Address, args ...any) Call {
 	return Call{Target: target, Method: m, input: string(m.abi.ID) + string(packed), args: describe(args)}
 }
 
-// Call is a method with its arguments on a contract.
+// Call is a method with its arguments on a contract, or a search for the newest of
+// its events (see Event.Newest).
 type Call struct {
 	Target common.Address
 	Method Method
 	input  string
 	args   string
+	blocks uint64 // how many blocks are searched for an event; 0: a method
 }
 
-// Input returns the call data.
+// Input returns the call data; of a search, the topic.
 func (c Call) Input() []byte { return []byte(c.input) }
 
 type callKey struct {

@@ -27,13 +27,15 @@ type Number struct {
 	Quality  sdk.Quality
 	Reason   string
 	RefTime  time.Time
+	// Position is where the number belongs to, if not to the anchor.
+	Position *sdk.Position
 	Source   sdk.Source
 }
 
 // Number takes the integer at place i with its decimal exponent.
 func (r Result) Number(i int, decimals uint8) Number {
 	v, err := r.Int(i)
-	return Number{Value: v, Decimals: decimals, Err: err, Quality: sdk.QualityOK, Source: r.Source(i)}
+	return Number{Value: v, Decimals: decimals, Err: err, Quality: sdk.QualityOK, Position: r.Position, Source: r.Source(i)}
 }
 
 // Unknown is a Number without value, for a reason other than a failed call.

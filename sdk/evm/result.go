@@ -23,6 +23,8 @@ type Result struct {
 	// Digest is the SHA-256 (hex) of the JSON-RPC result the answer came in; a
 	// Multicall3 round has one for all its calls. Empty when there was no result.
 	Digest string
+	// Position is the block of an event; nil for calls, which are of the anchor's.
+	Position *sdk.Position
 
 	values []any
 }
@@ -163,8 +165,12 @@ func (r Result) typeError(i int, want string) error {
 
 // Source is the evidence for the value at place i.
 func (r Result) Source(i int) sdk.Source {
+	method := r.Call.Method.String()
+	if r.Call.blocks > 0 {
+		method = "eth_getLogs " + method
+	}
 	return sdk.Source{
-		Method: r.Call.Method.String(),
+		Method: method,
 		Target: r.Call.Target.Hex(),
 		Field:  fmt.Sprintf("word %d", i) + prefixed(" of ", r.Call.args),
 		Digest: r.Digest,

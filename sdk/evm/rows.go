@@ -22,7 +22,7 @@ func (s *Snapshot) Rows(token sdk.TokenID) *Rows { return &Rows{snap: s, token: 
 // the token. labels are pairs of key and value.
 func (r *Rows) Add(metric sdk.MetricID, n Number, labels ...string) {
 	o := sdk.Observation{
-		Token: r.token, Metric: metric, Anchor: r.snap.Index,
+		Token: r.token, Metric: metric, Anchor: r.snap.Index, At: n.Position,
 		Value: n.Value, Divisor: n.Divisor, Decimals: n.Decimals,
 		RefTime: n.RefTime, Quality: n.Quality, Reason: n.Reason, Source: n.Source,
 	}
@@ -38,7 +38,7 @@ func (r *Rows) Add(metric sdk.MetricID, n Number, labels ...string) {
 	switch sdk.KindOf(n.Err) {
 	case "":
 	case sdk.KindNoData:
-		o.Value, o.Divisor, o.RefTime = nil, nil, time.Time{}
+		o.Value, o.Divisor, o.RefTime, o.At = nil, nil, time.Time{}, nil
 		o.Quality, o.Reason = sdk.QualityOK, n.Err.Error()
 	default:
 		r.failures = append(r.failures, sdk.Failure{

@@ -31,16 +31,21 @@ func (s *Snapshot) Get(c Call) Result {
 	return r
 }
 
-func (s *Snapshot) missing(calls []Call) []Call {
-	var out []Call
+// missing is what was not asked for yet: calls of contracts, and searches for events.
+func (s *Snapshot) missing(plan []Call) (calls, searches []Call) {
 	seen := map[callKey]bool{}
-	for _, c := range calls {
-		if _, have := s.results[c.key()]; !have && !seen[c.key()] {
-			seen[c.key()] = true
-			out = append(out, c)
+	for _, c := range plan {
+		if _, have := s.results[c.key()]; have || seen[c.key()] {
+			continue
+		}
+		seen[c.key()] = true
+		if c.blocks > 0 {
+			searches = append(searches, c)
+		} else {
+			calls = append(calls, c)
 		}
 	}
-	return out
+	return calls, searches
 }
 
 func (s *Snapshot) put(r Result) { s.results[r.Call.key()] = r }

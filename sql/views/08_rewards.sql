@@ -12,7 +12,8 @@ CREATE OR REPLACE MACRO fee_setting_between(lo, hi, kt) AS TABLE
 -- Rewards and who got them, per update of the rate in (lo, hi].
 --   net_native    what stakers received: supply before × change of the rate; signed
 --   fee_native    what the protocol kept. fee_from says how it is known:
---                 'shares'  exact: fee shares minted in the interval × the new rate
+--                 'shares'  exact: fee shares minted in the interval × the new rate,
+--                           where the reports they come from make up the interval
 --                 'setting' estimated from fee_reward_bps in force at the update
 --                 NULL      unknown
 --   to_operators, to_treasury, to_holders, to_insurance
@@ -23,7 +24,7 @@ CREATE OR REPLACE MACRO fee_setting_between(lo, hi, kt) AS TABLE
 -- steps names a relation of steps that is complete for (lo, hi].
 CREATE OR REPLACE MACRO reward_with(steps, lo, hi, kt) AS TABLE
     WITH s AS (
-        SELECT s.token_id, s.prev_ts, s.ts, s.prev_rate, s.rate, s.basis, t.stale_after_s, t.underlying, t.protocol_id
+        SELECT s.token_id, s.prev_ts, s.ts, s.prev_rate, s.rate, s.basis, t.stale_after_s, t.expected_update_s, t.underlying, t.protocol_id
         FROM query_table(steps) s JOIN token t USING (token_id)
         WHERE t.is_counted AND s.prev_ts IS NOT NULL AND s.ts > lo::TIMESTAMP),
     setting AS MATERIALIZED (SELECT * FROM fee_setting_between(lo::TIMESTAMP - max_carry(), hi, kt)),
@@ -31,7 +32,11 @@ CREATE OR REPLACE MACRO reward_with(steps, lo, hi, kt) AS TABLE
     fee AS (
         SELECT f.token_id, s.ts, sum(f.value) AS fee_shares
         FROM series_between('fee_shares', lo::TIMESTAMP - max_carry(), hi, kt) f ASOF JOIN s ON f.token_id = s.token_id AND f.ts <= s.ts
-        WHERE f.ts > s.prev_ts GROUP BY 1, 2),
+        WHERE f.ts > s.prev_ts GROUP BY 1, 2
+        -- Where rates are read more seldom than reports come, an interval holds reports
+        -- nobody read. Those that say what time they are of must fill it.
+        HAVING coalesce(abs(sum(seconds_between(f.period_start, f.ts)) - any_value(seconds_between(s.prev_ts, s.ts)))
+                        <= any_value(s.expected_update_s) / 2, true)),
     x AS (
         SELECT s.*, fee.fee_shares,
                coalesce(CASE WHEN seconds_between(u.ts, s.prev_ts) <= s.stale_after_s THEN u.supply END,

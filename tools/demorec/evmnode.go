@@ -16,7 +16,8 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/sdk/evm"
 )
 
-// notRecorded is what every call without an answer reverts with.
+// notRecorded is what every call without an answer reverts with, and every search for
+// events is answered with.
 const notRecorded = "not in the recorded sources"
 
 // evmNode is a JSON-RPC node that knows the answers to some calls at one block.
@@ -156,6 +157,8 @@ func (n *evmNode) answer(c rpcCall) rpcAnswer {
 		default:
 			out.Error = &rpcError{Code: 3, Message: "execution reverted: " + notRecorded, Data: hexutil.Encode(data)}
 		}
+	case "eth_getLogs":
+		out.Error = &rpcError{Code: -32000, Message: notRecorded}
 	default:
 		out.Error = &rpcError{Code: -32601, Message: "the method " + c.Method + " is not known here"}
 	}
