@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lst-pipeline/lst-pipeline/internal/chaintest"
+	"github.com/lst-pipeline/lst-pipeline/sdk/evm"
 )
 
 // openLido is a pipeline with the plugin of Lido alone.
@@ -75,5 +77,41 @@ func TestFeeSharesOfReportsMakeTheTakeRate(t *testing.T) {
 				t.Errorf("per cent, stakers' ETH, fees in ETH, reports: %s", d)
 			}
 		})
+	}
+}
+
+// A setting that two readings show different is an event between them, whichever of
+// the two was read first.
+func TestChangesOfSettingsAreEventsInWhateverOrderTheyAreRead(t *testing.T) {
+	t.Parallel()
+	day := func(n int) time.Time { return time.Date(2024, 9, n, 0, 0, 0, 0, time.UTC) }
+	w := newWorld(t, day(6))
+	from := func(n int, before, after []any) chaintest.Answer {
+		return func(b chaintest.Block) []any {
+			if b.Time.Before(day(n).Add(-time.Hour)) {
+				return before
+			}
+			return after
+		}
+	}
+	tenth := func(n int64) *big.Int { return new(big.Int).Mul(big.NewInt(n), big.NewInt(1e17)) }
+	w.Ethereum.At(evm.MustMethod("getStakingFeeAggregateDistribution() returns (uint96,uint96,uint256)").At(evm.MustAddress("0xFdDf38947aFB03C621C71b06C9C70bce73f12999")),
+		from(3, []any{tenth(50), tenth(50), tenth(1000)}, []any{tenth(35), tenth(65), tenth(1000)}))
+	w.Ethereum.At(evm.MustMethod("isStakingPaused() returns (bool)").At(evm.MustAddress(chaintest.StETH)), from(4, []any{false}, []any{true}))
+	p := openLido(t, w)
+	for _, stretch := range [][2]int{{3, 4}, {1, 2}} {
+		if _, sum, err := p.backfill(t.Context(), Range{From: day(stretch[0]), To: day(stretch[1])}, dailyJob()); err != nil || !sum.OK() {
+			t.Fatalf("%+v, %v", sum, err)
+		}
+	}
+	want := []string{
+		`2024-09-02 | 2024-09-03 | fee_change | {"metric":"fee_reward_operators_bps","was":500.0,"is":350.0}`,
+		`2024-09-02 | 2024-09-03 | fee_change | {"metric":"fee_reward_treasury_bps","was":500.0,"is":650.0}`,
+		`2024-09-03 | 2024-09-04 | pause | {"metric":"deposits_paused","was":0.0,"is":1.0}`,
+	}
+	got := p.ask(t, `SELECT strftime(seen_since + INTERVAL 1 MINUTE, '%Y-%m-%d'), strftime(ts + INTERVAL 1 MINUTE, '%Y-%m-%d'), event_type, details
+		FROM event_now WHERE protocol_id = 'lido' ORDER BY ts, details`)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
 	}
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // optionValidators says how much of the validator lists is read: "count" (the
-// default), "full" for the stake of each validator (up to 1 MB a pool), or "none".
+// default), "full" for the stake of each validator (up to 1 MB and a row for each
+// validator in use a pool), or "none".
 const optionValidators = "validators"
 
 // keysPerPool are the accounts one pool takes in a snapshot.

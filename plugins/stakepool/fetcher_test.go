@@ -56,8 +56,9 @@ func put(s *solanatest.State, x target, p pool.Pool) {
 	s.Accounts[p.ReserveStake] = solanatest.Account{Owner: solana.StakeProgram, Lamports: 5_000_000_000_000 + rent,
 		Data: solana.StakeAccount{State: solana.StakeInitialized, RentExemptReserve: rent}.Encode()}
 	s.Accounts[x.validatorList] = solanatest.Account{Owner: x.program, Data: pool.List{MaxValidators: 9, Validators: []pool.Validator{
-		{ActiveStake: 11_000_000_000_000_000, LastUpdateEpoch: 900}, {ActiveStake: 900_000_000_000_000, TransientStake: 95_000_000_000_000, LastUpdateEpoch: 900},
-		{ActiveStake: 1_002_282_880, LastUpdateEpoch: 900},
+		{ActiveStake: 11_000_000_000_000_000, LastUpdateEpoch: 900, Vote: solana.PublicKey{1}},
+		{ActiveStake: 900_000_000_000_000, TransientStake: 95_000_000_000_000, LastUpdateEpoch: 900, Vote: solana.PublicKey{2}},
+		{ActiveStake: 1_002_282_880, LastUpdateEpoch: 900, Vote: solana.PublicKey{3}},
 	}}.Encode()}
 }
 
@@ -129,7 +130,7 @@ func TestEveryNumberOfASoundPool(t *testing.T) {
 	}
 	got := map[sdk.MetricID]string{}
 	for _, o := range sink.Rows("jitosol") {
-		if o.Metric != sdk.ExitQuote {
+		if o.Metric != sdk.ExitQuote && o.Metric != sdk.OperatorStake {
 			got[o.Metric] = quantity(o)
 		}
 		if o.Quality != sdk.QualityOK {
@@ -159,7 +160,8 @@ func TestEveryRowHasPositionEvidenceAndADeclaredMetric(t *testing.T) {
 		if !slices.Contains(declared, o.Metric) {
 			t.Errorf("%s is not declared", o.Metric)
 		}
-		if o.At == nil || !cmp.Equal(position, *o.At) {
+		// Operators' stake is of the start of the epoch.
+		if o.At == nil || o.Metric != sdk.OperatorStake && !cmp.Equal(position, *o.At) {
 			t.Errorf("%s is at %+v", o.Metric, o.At)
 		}
 		if s := o.Source; s.Method != "getMultipleAccounts" || s.Target == "" || s.Field == "" || len(s.Digest) != 64 {
@@ -371,6 +373,43 @@ func TestAMintAboveThePoolsCountIsSuspect(t *testing.T) {
 	sink := jito(t, nil, func(s *solanatest.State, x target, p *pool.Pool) { p.PoolTokenSupply-- })
 	if o, _ := sink.Find("jitosol", sdk.LSTSupplyMint); o.Quality != sdk.QualitySuspect || o.Reason == "" {
 		t.Errorf("it is %s: %s", o.Quality, o.Reason)
+	}
+}
+
+func TestOperatorsAreTheValidatorsInUseAtTheStartOfTheEpoch(t *testing.T) {
+	t.Parallel()
+	operators := func(change func(*solanatest.State, target, *pool.Pool)) map[string]string {
+		got := map[string]string{}
+		for _, o := range jito(t, options{"validators": "full"}, change).Rows("jitosol") {
+			if o.Metric != sdk.OperatorStake {
+				continue
+			}
+			got[o.Labels[sdk.LabelOperator]] = quantity(o)
+			want := sdk.Position{Height: 900 * 432_000, Time: time.Unix(1_766_000_000, 0).UTC(), Epoch: 900, EpochStart: time.Unix(1_766_000_000, 0).UTC()}
+			if o.At == nil || *o.At != want || o.RefEpoch != 900 {
+				t.Errorf("%s is of %+v, epoch %d; want %+v", o.Labels[sdk.LabelOperator], o.At, o.RefEpoch, want)
+			}
+		}
+		return got
+	}
+	want := map[string]string{solana.PublicKey{1}.String(): "11000000", solana.PublicKey{2}.String(): "995000"}
+	later := func(s *solanatest.State, _ target, _ *pool.Pool) {
+		s.Slot, s.Clock.Time = s.Slot+9_000, s.Clock.Time+3_600
+	}
+	for name, change := range map[string]func(*solanatest.State, target, *pool.Pool){"in the middle of the epoch": nil, "an hour later": later} {
+		if diff := cmp.Diff(want, operators(change)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	for name, change := range map[string]func(*solanatest.State, target, *pool.Pool){
+		"a pool not yet updated": func(_ *solanatest.State, _ target, p *pool.Pool) { p.LastUpdateEpoch = 899 },
+		"an epoch without an update": func(s *solanatest.State, _ target, _ *pool.Pool) {
+			s.Clock.Epoch, s.Slot = 901, 901*432_000+9
+		},
+	} {
+		if got := operators(change); len(got) != 0 {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 

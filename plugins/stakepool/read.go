@@ -204,10 +204,33 @@ func (t target) stakes(snap *solana.Snapshot, rows *solana.Rows) {
 	if err != nil {
 		return // reported with the pool itself
 	}
-	if stake, ok := list.Stake(p.LastUpdateEpoch); ok {
-		rows.Lamports(sdk.StakingNative, t.validatorList, field, stake).RefEpoch = p.LastUpdateEpoch
-	} else {
+	stake, ok := list.Stake(p.LastUpdateEpoch)
+	if !ok {
 		rows.Unknown(sdk.StakingNative, t.validatorList, field, fmt.Sprintf("not every validator's record is of epoch %d, the pool's last update", p.LastUpdateEpoch))
+		return
+	}
+	rows.Lamports(sdk.StakingNative, t.validatorList, field, stake).RefEpoch = p.LastUpdateEpoch
+	if p.LastUpdateEpoch == snap.Clock.Epoch {
+		t.operators(snap, list, rows)
+	}
+}
+
+// operators gives the stake of each validator in use at the start of the epoch, so
+// that reading an epoch again adds only what changed. When an epoch before this one
+// started nobody here knows.
+func (t target) operators(snap *solana.Snapshot, list pool.List, rows *solana.Rows) {
+	at := snap.Position()
+	at.Time = at.EpochStart
+	if schedule, ok := snap.Schedule(); ok {
+		at.Height = schedule.GetFirstSlotInEpoch(at.Epoch)
+	}
+	for _, v := range list.Validators {
+		if v.ActiveStake+v.TransientStake <= idleValidator { // the sum of all fits, so this does
+			continue
+		}
+		vote := v.Vote.String()
+		o := rows.Lamports(sdk.OperatorStake, t.validatorList, "active_stake_lamports + transient_stake_lamports of "+vote, v.ActiveStake+v.TransientStake)
+		o.At, o.RefEpoch, o.Labels = &at, at.Epoch, map[string]string{sdk.LabelOperator: vote}
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 // recorded reads one recorded pool, with the accounts recorded beside it, at the
 // epoch of its last update.
-func recorded(t *testing.T, all map[string]dumps.Dump, d dumps.Dump) (*solanatest.Sink, target) {
+func recorded(t *testing.T, all map[string]dumps.Dump, d dumps.Dump, o options) (*solanatest.Sink, target) {
 	t.Helper()
 	var x target
 	for _, candidate := range New().(fetcher).targets {
@@ -37,7 +37,7 @@ func recorded(t *testing.T, all map[string]dumps.Dump, d dumps.Dump) (*solanates
 			s.Accounts[a.Key] = a.Account
 		}
 	}
-	sink, err := fetch(t, solanatest.NewNode(s), nil, x.token)
+	sink, err := fetch(t, solanatest.NewNode(s), o, x.token)
 	if err != nil || len(sink.Failures()) > 0 {
 		t.Fatalf("%v, %+v", err, sink.Failures())
 	}
@@ -53,7 +53,7 @@ func TestRecordedPoolsComeOutExactlyThroughRPC(t *testing.T) {
 		}
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
-			sink, x := recorded(t, all, d)
+			sink, x := recorded(t, all, d, nil)
 			for metric, want := range map[sdk.MetricID]string{sdk.BackingNative: d.Text("total_lamports"), sdk.LSTSupply: d.Text("pool_token_supply")} {
 				if o, _ := sink.Find(x.token, metric); o.Value.String() != want {
 					t.Errorf("%s is %s, want %s", metric, o.Value, want)
@@ -111,12 +111,34 @@ func TestRecordedSideAccountsComeOutExactly(t *testing.T) {
 		"ArAQfbzsdotoKB5jJcZa3ajQrrPcWr2YQoDAEAiFxJAC.glam-c8d181a.json": {
 			sdk.LSTSupplyMint: "318060026090115", sdk.InstantCapacityNative: "0", sdk.Validators: "1"},
 	} {
-		sink, x := recorded(t, all, all[file])
+		sink, x := recorded(t, all, all[file], nil)
 		for metric, value := range want {
 			if o, _ := sink.Find(x.token, metric); o.Value == nil || o.Value.String() != value {
 				t.Errorf("%s: %s is %v, want %s", file, metric, o.Value, value)
 			}
 		}
+	}
+}
+
+// The stake by validator of a recorded list adds up to all of it but what idle
+// validators hold, at most one SOL above rent each.
+func TestRecordedOperatorsAddUpToTheList(t *testing.T) {
+	t.Parallel()
+	all := dumps.Read(t, "")
+	sink, x := recorded(t, all, all["stk9ApL5HeVAwPLr3TLhDXdZS8ptVu7zp6ov8HFDuMi.routersdk-1b38837.json"], options{"validators": "full"})
+	sum, seen := new(big.Int), map[string]bool{}
+	for _, o := range sink.Rows(x.token) {
+		if o.Metric == sdk.OperatorStake {
+			sum.Add(sum, o.Value)
+			seen[o.Labels[sdk.LabelOperator]] = true
+		}
+	}
+	staked, _ := sink.Find(x.token, sdk.StakingNative)
+	counted, _ := sink.Find(x.token, sdk.Validators)
+	idle := new(big.Int).Sub(staked.Value, sum)
+	most := new(big.Int).Mul(big.NewInt(idleValidator), big.NewInt(counted.Value.Int64()-int64(len(seen))))
+	if len(seen) < 50 || idle.Sign() < 0 || idle.Cmp(most) > 0 {
+		t.Errorf("%d operators run %s of %s lamports", len(seen), sum, staked.Value)
 	}
 }
 
