@@ -45,7 +45,7 @@ func TestTheGrowthOf2023ByHand(t *testing.T) {
 				r.is("at_market", sold, 6)
 				r.grew(from, to)
 			}
-			index := historytest.Staking(t, span.from.AddDate(0, 0, -2), span.to)
+			index := historytest.Staking(t, span.from.AddDate(0, 0, -2), span.to).Index
 			from, _ := index.At(span.from)
 			to, _ := index.At(span.to)
 			r := a.theRow("ETH staking")

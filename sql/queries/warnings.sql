@@ -9,7 +9,7 @@
 -- param: window | 30 | days looked back from as_of
 -- param: as_of | now | the moment looked at, UTC
 -- param: known_at | latest | use only what was known by then
--- caveat: A token whose protocol has ended is sunset, whether it is read any more or not.
+-- caveat: A token whose protocol has ended is sunset when it is not read any more, not stale; while it is read and its rate stands still, it is frozen.
 -- caveat: A token that was never read is not warned about; freshness lists it.
 -- methodology: 1
 WITH f AS (

@@ -3,9 +3,10 @@
 --   observed_ts    its time on the chain;            chain_age_s since then
 --   changed_ts     when the rate last changed;       value_age_s since then
 --   expected_next  when the next change is due;      overdue_s after it, 0 before
---   state          sunset:   the protocol has ended
---                  stale:    nothing observed for longer than stale_after_s, or never
+--   state          the first that holds; what the chain shows stands before what is said
 --                  frozen:   observed, but unchanged for longer than stale_after_s
+--                  sunset:   the protocol has ended
+--                  stale:    nothing observed for longer than stale_after_s, or never
 --                  bench:    a chain's own rate
 --                  restated: a rate of the last 30 days was corrected after it was first stored
 --                  fresh:    none of these
@@ -36,9 +37,9 @@ CREATE OR REPLACE MACRO freshness_with(rates, steps, as_of, kt) AS TABLE
     SELECT token_id, protocol_id, chain_id, symbol, accrual, fetched_at, fetch_age_s, observed_ts, chain_age_s,
            changed_ts, value_age_s, expected_next,
            greatest(0, seconds_between(expected_next, as_of::TIMESTAMP)) AS overdue_s, restated,
-           CASE WHEN has_ended THEN 'sunset'
+           CASE WHEN chain_age_s <= stale_after_s AND value_age_s > stale_after_s THEN 'frozen'
+                WHEN has_ended THEN 'sunset'
                 WHEN observed_ts IS NULL OR chain_age_s > stale_after_s THEN 'stale'
-                WHEN value_age_s > stale_after_s THEN 'frozen'
                 WHEN accrual = 'benchmark' THEN 'bench'
                 WHEN restated > 0 THEN 'restated'
                 ELSE 'fresh' END AS state,
