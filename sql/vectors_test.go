@@ -1,9 +1,12 @@
 package sql_test
 
 import (
+	"fmt"
 	"math"
 	"math/big"
+	"strings"
 	"testing"
+	"time"
 )
 
 // Lido's own test vectors (lido-ethereum-sdk, statistics): post-report over
@@ -38,18 +41,36 @@ func TestLidosVectors(t *testing.T) {
 	}
 }
 
-// SIMD-0525: 432,000 slots an epoch at each slot length.
+// SIMD-0525: an epoch is 432,000 slots; two boundaries seen that many slots apart
+// give its length and how many fill a year.
 func TestEpochsAYearFollowTheSlotLength(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	for _, v := range []struct{ slotMS, hours, perYear float64 }{
+	table := []struct {
+		slotMS         int
+		hours, perYear float64
+	}{
 		{400, 48, 182.5}, {350, 42, 208.6}, {300, 36, 243.3}, {250, 30, 292}, {200, 24, 365},
-	} {
-		hours, _ := scalar(t, s, "432000 * $1 / 3600000", v.slotMS)
-		perYear, _ := scalar(t, s, "year_s() / ($1 * 3600)", hours)
-		if hours != v.hours || math.Abs(perYear-v.perYear) > 0.05 {
-			t.Errorf("%v ms: %v h, %v a year", v.slotMS, hours, perYear)
+	}
+	at := start
+	rows := []string{fmt.Sprintf("('solana', 700, '%s', 'onchain', '2024-01-01')", stamp(at))}
+	for i, v := range table {
+		at = at.Add(432_000 * time.Duration(v.slotMS) * time.Millisecond)
+		rows = append(rows, fmt.Sprintf("('solana', %d, '%s', 'onchain', '2024-01-01')", 701+i, stamp(at)))
+	}
+	// A boundary as somebody published it, an hour late, gives way to the one seen on
+	// the chain; and no length spans the epoch that was missed.
+	rows = append(rows, fmt.Sprintf("('solana', 701, '%s', 'published', '2024-02-01')", stamp(start.Add(49*time.Hour))),
+		fmt.Sprintf("('solana', 707, '%s', 'onchain', '2024-01-01')", stamp(at.Add(60*time.Hour))))
+	exec(t, s, "INSERT INTO dim_epoch (chain_id, epoch, start_ts, basis, known_at) VALUES "+strings.Join(rows, ","))
+	for i, v := range table {
+		row := firstRow(t, s, fmt.Sprintf("SELECT hours::DOUBLE, per_year::DOUBLE FROM epoch_length WHERE epoch = %d", 700+i))
+		if hours, perYear := row[0].(float64), row[1].(float64); hours != v.hours || math.Abs(perYear-v.perYear) > 0.05 {
+			t.Errorf("%v ms: %v h, %v a year; want %v h, %v", v.slotMS, hours, perYear, v.hours, v.perYear)
 		}
+	}
+	if n, _ := scalar(t, s, "SELECT count(*) FROM epoch_length"); n != 5 {
+		t.Errorf("%v epochs have a length, want 5: the one after which nothing was read has none", n)
 	}
 }
 
