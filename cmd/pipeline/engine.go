@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lst-pipeline/lst-pipeline/config"
+	"github.com/lst-pipeline/lst-pipeline/internal/control"
 	"github.com/lst-pipeline/lst-pipeline/internal/gateway"
 	"github.com/lst-pipeline/lst-pipeline/internal/host"
 	"github.com/lst-pipeline/lst-pipeline/internal/ingest"
@@ -68,6 +69,9 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 			return nil, err
 		}
 		e.own = append(e.own, e.store)
+		if err = control.Remove(cfg.Database); err != nil { // of a daemon that was killed
+			return nil, fmt.Errorf("take away what a killed daemon has left: %w", err)
+		}
 	}
 	if e.gateway == nil {
 		if e.gateway, err = gateway.New(gateway.Options{

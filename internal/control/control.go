@@ -21,11 +21,15 @@ import (
 // Path is the socket of the daemon that holds the warehouse at db.
 func Path(db string) string { return db + ".sock" }
 
+// making is the folder in which the socket gets its mode. Its name is known, so that
+// what a killed daemon has left there is found.
+func making(db string) string { return filepath.Join(filepath.Dir(db), "."+filepath.Base(db)+".s") }
+
 // Listen opens the socket for the process that holds the warehouse at db. One that a
 // dead daemon left is replaced. Closing the listener leaves the file; see Remove.
 func Listen(db string) (net.Listener, error) {
 	// It gets its name when its mode is right: nobody else can open it even for a moment.
-	private := Path(db) + ".new"
+	private := making(db)
 	if err := errors.Join(os.RemoveAll(private), os.Mkdir(private, 0o700)); err != nil {
 		return nil, fmt.Errorf("make the socket %s: %w", Path(db), err)
 	}
@@ -42,8 +46,9 @@ func Listen(db string) (net.Listener, error) {
 	return ln, nil
 }
 
-// Remove takes the socket away.
-func Remove(db string) error { return os.Remove(Path(db)) }
+// Remove takes the socket away, or what a killed daemon has left of it. It is for the
+// process that holds the warehouse at db.
+func Remove(db string) error { return errors.Join(os.RemoveAll(Path(db)), os.RemoveAll(making(db))) }
 
 // Verb does what the arguments of a command line ask for, until ctx is done. It
 // returns the exit code, and the error that explains one that is not 0.

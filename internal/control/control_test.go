@@ -96,9 +96,9 @@ func TestOnlyTheUserCanOpenTheSocket(t *testing.T) {
 	if err != nil || info.Mode() != os.ModeSocket|0o600 {
 		t.Fatalf("%v %v", info, err)
 	}
-	// One that was left is replaced, also by a daemon that died while it made it, and
-	// nothing else is left in the folder.
-	if err := os.Mkdir(Path(db)+".new", 0o700); err != nil {
+	// One that was left is replaced, as is one that was being made when its daemon was
+	// killed, and nothing else is left in the folder.
+	if err := os.Mkdir(making(db), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	ln, err := Listen(db)
@@ -112,8 +112,14 @@ func TestOnlyTheUserCanOpenTheSocket(t *testing.T) {
 	if files, err := os.ReadDir(filepath.Dir(db)); err != nil || len(files) != 1 {
 		t.Errorf("%v %v", files, err)
 	}
+	if err := os.Mkdir(making(db), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := Remove(db); err != nil {
 		t.Error(err)
+	}
+	if files, err := os.ReadDir(filepath.Dir(db)); err != nil || len(files) != 0 {
+		t.Errorf("left behind: %v %v", files, err)
 	}
 	if _, _, err := Call(t.Context(), db, nil, io.Discard, io.Discard); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a daemon: %v", err)
