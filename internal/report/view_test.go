@@ -28,7 +28,7 @@ func TestTheWaterfallLeadsFromTheLevelAtTheStartToThatAtTheEnd(t *testing.T) {
 				bars = append(bars, v)
 			}
 		}
-		if len(bars) < 6 {
+		if len(bars) < 5 { // fee shares may be unknown, a price is 1 in native units
 			t.Errorf("%s: only %d bars", p.Heading, len(bars))
 			continue
 		}
