@@ -46,7 +46,8 @@ var arrows = []arrow{
 	{"internal/evmtest", []string{"sdk/..."}},
 	{"internal/chaintest", []string{"sdk/...", "plugins/..."}}, // encodes accounts as the plugins decode them
 	{"internal/historytest", nil},                              // shares no code with what it checks
-	{"internal/e2e", nil},                                      // tests only
+	{"internal/proctest", nil},
+	{"internal/e2e", nil}, // tests only
 	{"internal/layers", nil},
 	{"deploy", nil},    // tests only
 	{"bench/...", nil}, // tests only
