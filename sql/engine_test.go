@@ -22,7 +22,7 @@ import (
 // TestMain asks for fewer random cases than rapid's 100: each costs several
 // questions to DuckDB. -rapid.checks=N asks for more.
 func TestMain(m *testing.M) {
-	if err := flag.Set("rapid.checks", "5"); err != nil {
+	if err := flag.Set("rapid.checks", "10"); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())

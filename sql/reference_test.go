@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -49,6 +50,14 @@ func near(got float64, want, scale *big.Rat) bool {
 	w, _ := want.Float64()
 	size, _ := scale.Float64()
 	return math.Abs(got-w) <= 1e-14*math.Abs(size)
+}
+
+// truth is what SQL makes of a flag as a number.
+func truth(is bool) *big.Rat {
+	if is {
+		return one
+	}
+	return new(big.Rat)
 }
 
 func TestFormulasAgreeWithRationals(t *testing.T) {
@@ -97,6 +106,25 @@ func TestFormulasAgreeWithRationals(t *testing.T) {
 		{"forgone_bps_of(part, days)", func(x values) *big.Rat { return quo(mul(bps, x["part"], x["days"]), big.NewRat(365, 1)) }, nil},
 		{"hhi_part(part)", func(x values) *big.Rat { return mul(bps, x["part"], x["part"]) }, nil},
 		{"leg_rewards(s0, r0, r1, p1)", func(x values) *big.Rat { return mul(x["s0"], sub(x["r1"], x["r0"]), x["p1"]) }, func(x values) *big.Rat { return mul(x["s0"], add(x["r0"], x["r1"]), x["p1"]) }},
+		{"accrued(bench, secs)", func(x values) *big.Rat { return add(one, quo(mul(x["bench"], x["secs"]), big.NewRat(31536000, 1))) },
+			func(x values) *big.Rat {
+				return add(one, quo(mul(new(big.Rat).Abs(x["bench"]), x["secs"]), big.NewRat(31536000, 1)))
+			}},
+		// near means by two expected updates or by a quarter of the window
+		{"covers((part + 0.5000003) * days * 86400, days * 86400, fee)", func(x values) *big.Rat {
+			window := mul(x["days"], big.NewRat(86400, 1))
+			off := mul(new(big.Rat).Abs(sub(x["part"], big.NewRat(4999997, 1e7))), window)
+			return truth(off.Cmp(mul(x["fee"], big.NewRat(2, 1))) <= 0 || off.Cmp(quo(window, big.NewRat(4, 1))) <= 0)
+		}, func(values) *big.Rat { return one }},
+		// moved means by more than both uncertainties and a billionth of the larger rate
+		{"rate_moved(r0, part, r1, part)", func(x values) *big.Rat {
+			larger := x["r0"]
+			if larger.Cmp(x["r1"]) < 0 {
+				larger = x["r1"]
+			}
+			noise := add(mul(x["part"], big.NewRat(2, 1)), quo(larger, big.NewRat(1e9, 1)))
+			return truth(new(big.Rat).Abs(sub(x["r1"], x["r0"])).Cmp(noise) > 0)
+		}, func(values) *big.Rat { return one }},
 		// the four legs sum to the whole change
 		{"leg_deposits(s0, s1, fee, r1, p1) + leg_fees(fee, r1, p1) + leg_rewards(s0, r0, r1, p1) + leg_price(s0, r0, p0, p1)", func(x values) *big.Rat {
 			return sub(mul(x["s1"], x["r1"], x["p1"]), mul(x["s0"], x["r0"], x["p0"]))
@@ -170,6 +198,38 @@ func TestCompoundRatesComeBack(t *testing.T) {
 		log, _ := scalar(t, s, "annualise($1, year_s() / $2, 'log')", growth, float64(n))
 		if math.Abs(math.Exp(log/float64(n))-growth) > 1e-13 {
 			t.Fatalf("log %.17g does not lead back to %.17g", log, growth)
+		}
+	})
+}
+
+// A figure of two readings is worth no more than the worse of them.
+func TestTheWorseBasisOfTwoMarksAFigure(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	best := []string{"'onchain'", "'derived'", "'published'", "'api'", "'manual'", "'hearsay'"}
+	for i, a := range best {
+		for k, b := range best {
+			if got, want := firstRow(t, s, "SELECT worse_basis("+a+", "+b+")")[0], strings.Trim(best[max(i, k)], "'"); got != want {
+				t.Errorf("of %s and %s: %v, want %v", a, b, got, want)
+			}
+		}
+		for _, pair := range []string{a + ", NULL", "NULL, " + a} {
+			if got := firstRow(t, s, "SELECT worse_basis("+pair+")")[0]; got != strings.Trim(a, "'") {
+				t.Errorf("of %s: %v", pair, got)
+			}
+		}
+	}
+}
+
+func TestSecondsBetweenTwoMoments(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	rapid.Check(t, func(t *rapid.T) {
+		a := time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "a"), 0)
+		b := time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "b"), 0)
+		got, _ := scalar(t, s, fmt.Sprintf("seconds_between(TIMESTAMP '%s', TIMESTAMP '%s')", stamp(a), stamp(b)))
+		if want := float64(b.Unix() - a.Unix()); got != want {
+			t.Fatalf("from %v to %v: %v s, want %v s", a, b, got, want)
 		}
 	})
 }
