@@ -18,12 +18,19 @@ FROM (SELECT token_id, d, supply AS s1, rate AS r1, usd AS p1, lag(supply) OVER 
 JOIN hand.token t USING (token_id) WHERE s0 IS NOT NULL GROUP BY t.underlying, t.symbol ORDER BY ALL;
 -- name: capture
 WITH a AS (
-    SELECT t.token_id, t.chain_id, t.symbol, t.accrual, (e.rate / s.rate - 1) * 31536000 / (epoch(e.ts) - epoch(s.ts)) AS apr, e.n - s.n AS updates
+    SELECT t.token_id, t.chain_id, t.symbol, s.ts AS s, e.ts AS e, (e.rate / s.rate - 1) * 31536000 / (epoch(e.ts) - epoch(s.ts)) AS apr, e.n - s.n AS updates
     FROM hand.token t
     ASOF JOIN (FROM hand.step WHERE ts > $as_of - INTERVAL 200 DAY) e ON t.token_id = e.token_id AND now >= e.ts
-    ASOF JOIN (FROM hand.step WHERE ts > $as_of - INTERVAL 200 DAY) s ON t.token_id = s.token_id AND now - INTERVAL 30 DAY >= s.ts)
-SELECT a.chain_id AS chain, a.symbol AS token, round(100 * a.apr, 4) AS net_apr_pct, round(100 * b.apr, 4) AS chain_apr_pct, round(a.apr / b.apr, 4) AS capture, a.updates
-FROM a JOIN a b ON b.chain_id = a.chain_id AND b.accrual = 'benchmark' WHERE a.accrual <> 'benchmark' AND a.apr IS NOT NULL ORDER BY ALL;
+    ASOF JOIN (FROM hand.step WHERE ts > $as_of - INTERVAL 200 DAY) s ON t.token_id = s.token_id AND now - INTERVAL 30 DAY >= s.ts
+    WHERE t.accrual <> 'benchmark' AND e.ts > s.ts),
+b AS ( -- the chain's index, on a straight line between two readings
+    SELECT t.chain_id, ts, rate, coalesce((lead(rate) OVER w - rate) / (epoch(lead(ts) OVER w) - epoch(ts)), 0) AS slope
+    FROM hand.rate JOIN hand.token t USING (token_id) WHERE t.accrual = 'benchmark' AND ts > $as_of - INTERVAL 200 DAY WINDOW w AS (PARTITION BY token_id ORDER BY ts)),
+c AS (
+    SELECT a.*, ((y.rate + y.slope * (epoch(a.e) - epoch(y.ts))) / (x.rate + x.slope * (epoch(a.s) - epoch(x.ts))) - 1) * 31536000 / (epoch(a.e) - epoch(a.s)) AS bench
+    FROM a ASOF JOIN b x ON a.chain_id = x.chain_id AND a.s >= x.ts ASOF JOIN b y ON a.chain_id = y.chain_id AND a.e >= y.ts)
+SELECT chain_id AS chain, symbol AS token, round(100 * apr, 4) AS net_apr_pct, round(100 * bench, 4) AS chain_apr_pct, round(apr / bench, 4) AS capture, updates
+FROM c ORDER BY ALL;
 -- name: coverage
 SELECT job, plugin, chain_id AS chain, count(*) AS ticks, count(*) FILTER (state = 'have') AS have, count(*) FILTER (state = 'partial') AS partial
 FROM ingest_task WHERE tick > $as_of - INTERVAL 30 DAY AND tick <= $as_of GROUP BY ALL ORDER BY ALL;
