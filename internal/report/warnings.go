@@ -51,6 +51,8 @@ func sentence(kind string, r row) string {
 		return "the protocol has ended; excluded from the ranking"
 	case "restated":
 		return fmt.Sprintf("%s corrected after first stored (%s)", plural(int(n), "value was", "values were"), detail)
+	case "definition":
+		return "break on " + since + ": computed by a new definition from then on (" + detail + ")"
 	case "suspect":
 		return fmt.Sprintf("%s suspect and not used for rates (%s)", plural(int(n), "value is", "values are"), detail)
 	case "quarantined":

@@ -1,9 +1,9 @@
 -- name: warnings
 -- question: What must a reader know before using the figures?
--- column: kind | text | stale, frozen, sunset, premium, restated, suspect or quarantined
+-- column: kind | text | stale, frozen, sunset, premium, restated, suspect, definition or quarantined
 -- column: subject | text | symbol, or plugin and chain
 -- column: rows_affected | count | facts or readings concerned; unknown where the whole token is
--- column: since | time | last change, the price's time, first correction or first refusal
+-- column: since | time | last change, the price's time, first correction, first fact of a new definition or first refusal
 -- column: detail | text | metrics or checks concerned, or what to look at
 -- column: plugin | text | who reads it
 -- param: window | 30 | days looked back from as_of
@@ -21,7 +21,12 @@ WITH f AS (
                WHERE known_at <= $known_at::TIMESTAMP AND ts <= $as_of::TIMESTAMP
                    AND ts > $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400)
                GROUP BY 1, 2, 3, 4 HAVING count(DISTINCT value) > 1 OR bool_or(quality = 'retracted'))
-         GROUP BY 1)
+         GROUP BY 1),
+     b AS ( -- where another version of a transform begins, a series has a break
+         SELECT token_id, metric_id, transform, min(ts) AS since, count(*) AS n FROM fact_metric
+         WHERE known_at <= $known_at::TIMESTAMP AND ts <= $as_of::TIMESTAMP AND ts > $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400)
+         GROUP BY 1, 2, 3 WINDOW w AS (PARTITION BY token_id, metric_id, split_part(transform, '@', 1))
+         QUALIFY count(*) OVER w > 1 AND since = max(since) OVER w)
 SELECT state AS kind, symbol AS subject, NULL::BIGINT AS rows_affected,
        CASE WHEN state = 'stale' THEN observed_ts ELSE changed_ts END AS since, NULL AS detail, plugin
 FROM f WHERE state IN ('stale', 'frozen', 'sunset')
@@ -32,6 +37,9 @@ FROM premium_at($as_of, kt := $known_at) p JOIN token t USING (token_id) JOIN di
 WHERE abs(p.premium) > 0.1 AND p.rate > 1.05
 UNION ALL
 SELECT 'restated', t.symbol, v.n, v.since, v.metrics, t.plugin FROM v JOIN dim_token t USING (token_id)
+UNION ALL
+SELECT 'definition', t.symbol, sum(b.n)::BIGINT, min(b.since), string_agg(b.metric_id || ' by ' || b.transform, ', ' ORDER BY b.metric_id), t.plugin
+FROM b JOIN dim_token t USING (token_id) GROUP BY t.symbol, t.plugin
 UNION ALL
 SELECT 'suspect', t.symbol, sum(c.suspect_values)::BIGINT, max(c.newest_ts), string_agg(c.metric_id, ', ' ORDER BY c.metric_id), t.plugin
 FROM metric_coverage($window, $as_of, kt := $known_at) c JOIN dim_token t USING (token_id)
