@@ -121,7 +121,9 @@ func TestMigrationCountsTheFactsThatAreThere(t *testing.T) {
 	if !slices.Equal(want, []string{"2024-03-01T00:00:00Z | 7 | 7", "2024-05-01T00:00:00Z | 3 | 3"}) {
 		t.Fatal(want)
 	}
-	for _, stmt := range []string{`DROP TABLE fact_order`, `DELETE FROM schema_migration WHERE version = 5`} {
+	for _, stmt := range []string{
+		`DROP TABLE fact_order`, `DROP TABLE methodology`, `DROP TABLE methodology_views`, `DELETE FROM schema_migration WHERE version >= 5`,
+	} {
 		if _, err := s.DB().ExecContext(t.Context(), stmt); err != nil {
 			t.Fatal(err)
 		}
