@@ -14,14 +14,13 @@ func TestWhatAPluginLogsArrivesWithItsName(t *testing.T) {
 	if err := p.Fetch(t.Context(), do("log"), &basket{}); err != nil {
 		t.Fatal(err)
 	}
-	p.Stop() // everything it printed has been read now
 	for msg, level := range map[string]string{
 		"rate looks odd":      "WARN",
 		"through package log": "INFO",
 		"printed by mistake":  "WARN",
 		"printed to stderr":   "WARN",
 	} {
-		r := logs.find(t, msg)
+		r := logs.await(t, msg)
 		if r == nil {
 			t.Errorf("%q did not arrive", msg)
 			continue

@@ -162,14 +162,42 @@ func (b *basket) Progress(done, total int) error {
 
 // logBuffer collects JSON log lines.
 type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+	mu    sync.Mutex
+	buf   bytes.Buffer
+	wrote chan struct{} // closed at the next write; nil: nobody waits
 }
 
 func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.wrote != nil {
+		close(l.wrote)
+		l.wrote = nil
+	}
 	return l.buf.Write(p)
+}
+
+// await waits for the first record with this message, which comes by a way of its own
+// and not before the answer of a call; nil after half a minute.
+func (l *logBuffer) await(t testing.TB, msg string) map[string]any {
+	t.Helper()
+	limit := time.After(30 * time.Second)
+	for {
+		l.mu.Lock()
+		if l.wrote == nil {
+			l.wrote = make(chan struct{})
+		}
+		wrote := l.wrote
+		l.mu.Unlock()
+		if r := l.find(t, msg); r != nil {
+			return r
+		}
+		select {
+		case <-wrote:
+		case <-limit:
+			return nil
+		}
+	}
 }
 
 func (l *logBuffer) records(t testing.TB) []map[string]any {
