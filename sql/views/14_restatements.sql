@@ -6,11 +6,11 @@ CREATE OR REPLACE MACRO restatements(known_from, known_to) AS TABLE
         UNION ALL
         SELECT 'price', quote || ' at ' || venue || coalesce(' for ' || size_base, ''), base_id, ts, basis, price, quality, reason, known_at
         FROM fact_price),
-    o AS (
-        SELECT * FROM v WHERE known_at <= known_from::TIMESTAMP
-        QUALIFY row_number() OVER (PARTITION BY fact, what, token_id, ts, basis ORDER BY known_at DESC) = 1),
-    n AS (
+    n AS MATERIALIZED (
         SELECT * FROM v WHERE known_at <= known_to::TIMESTAMP AND known_at > known_from::TIMESTAMP
+        QUALIFY row_number() OVER (PARTITION BY fact, what, token_id, ts, basis ORDER BY known_at DESC) = 1),
+    o AS ( -- only of what is known anew: the rest need not be put in order
+        SELECT * FROM v SEMI JOIN n USING (fact, what, token_id, ts, basis) WHERE known_at <= known_from::TIMESTAMP
         QUALIFY row_number() OVER (PARTITION BY fact, what, token_id, ts, basis ORDER BY known_at DESC) = 1)
     SELECT n.fact, n.what, n.token_id, n.ts, n.basis, o.value AS was,
            CASE WHEN n.quality <> 'retracted' THEN n.value END AS is_now,
