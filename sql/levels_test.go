@@ -55,9 +55,9 @@ func TestLevelsGiveTheFiguresComputedByHand(t *testing.T) {
 			t.Fatalf("%v", err)
 		}
 		now, then := stamp(start.AddDate(0, 0, days-1)), stamp(start.AddDate(0, 0, week))
-		res, err := s.DB().Query(fmt.Sprintf(`SELECT f.flow_shares, f.flow_native, m.share_of, c.hhi, g.at_redemption, x.all_in_bps
+		res, err := s.DB().Query(fmt.Sprintf(`SELECT f.flow_shares, f.flow_native, m.share_of, m.hhi, g.at_redemption, x.all_in_bps
 			FROM net_flow(7, '%[1]s') f JOIN market_share('%[1]s', '%[1]s') m USING (token_id)
-			JOIN concentration('%[1]s', '%[1]s') c ON true JOIN growth_of(250, '%[2]s', '%[1]s') g USING (token_id) JOIN exit_cost('%[1]s') x USING (token_id) ORDER BY token_id`, now, then))
+			JOIN growth_of(250, '%[2]s', '%[1]s') g USING (token_id) JOIN exit_cost('%[1]s') x USING (token_id) ORDER BY token_id`, now, then))
 		if err != nil {
 			t.Fatalf("%v", err)
 		}

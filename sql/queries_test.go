@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
 	warehouse "github.com/lst-pipeline/lst-pipeline/sql"
@@ -99,6 +100,21 @@ func TestATokenThatWasNeverReadHasARowOnlyInFreshness(t *testing.T) {
 	}
 	if len(listed["A"]) < 12 {
 		t.Errorf("only %v have a row of the token that was read", listed["A"])
+	}
+}
+
+func TestAShareOfAnUnknownDenominatorIsRefused(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	archive, err := txtar.ParseFile("tests/world.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, s, seedSQL(t, archive))
+	for _, name := range []string{"share", "share-history"} {
+		if got, err := ask(s, queries(t), name+" of=world"); err == nil || !strings.Contains(err.Error(), "'warehouse' or 'chain', not of 'world'") {
+			t.Errorf("%s of=world: %v\n%s", name, err, got)
+		}
 	}
 }
 

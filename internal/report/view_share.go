@@ -15,8 +15,8 @@ const topShares = 6
 func (d *Data) shareFigure() (figure, error) {
 	f := figure{
 		ID: "concentration", Title: "Concentration",
-		Lead: "Share of the tokens of one native asset in this warehouse, not of all stake of the chain. Below it the Herfindahl-Hirschman index, " +
-			"0 to 10,000. Where the number of tokens read changes, shares jump without anyone moving.",
+		Lead: "Share of the tokens of one native asset in this warehouse, not of all stake of the chain: that is the denominator chain of the query share. " +
+			"Below it the Herfindahl-Hirschman index, 0 to 10,000. Where the number of tokens read changes, shares jump without anyone moving.",
 		Trust: d.trust("share-history", "share"),
 	}
 	names, members := groups(d.rows("share-history"), "underlying")
@@ -26,7 +26,8 @@ func (d *Data) shareFigure() (figure, error) {
 		if len(a.days) < 2 {
 			continue
 		}
-		f.Panels = append(f.Panels, panel{Heading: asset + " tokens", Wide: a.scene("share-w-"+slug(asset), asset, 620, 380), Narrow: a.scene("share-n-"+slug(asset), asset, 350, 350)})
+		of := rs[0].textOr("denominator_id", unknown) // the same in every row of the asset
+		f.Panels = append(f.Panels, panel{Heading: asset + " tokens, shares of the " + of, Wide: a.scene("share-w-"+slug(asset), asset, 620, 380), Narrow: a.scene("share-n-"+slug(asset), asset, 350, 350)})
 	}
 	if p := d.operatorPanel(); p != nil {
 		f.Panels = append(f.Panels, *p)
@@ -225,7 +226,7 @@ func (d *Data) shareTable() table {
 		t.Rows = append(t.Rows, tableRow{Cells: []cell{
 			label(r.textOr("token", unknown)), label(r.textOr("underlying", unknown)), label(when(r, "day")), number(amount(r.number("tvl_native"))),
 			number(share(r.number("share_pct"))), number(whole(r.number("hhi"))), number(whole(r.number("population"))), number(whole(r.number("left_out"))),
-			label(r.textOr("denominator", unknown)),
+			label(r.textOr("denominator_id", unknown) + ": " + r.textOr("denominator", unknown)),
 		}})
 	}
 	return t

@@ -93,3 +93,27 @@ func TestTheDotOfAProtocolSaysItsNakamotoCount(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestEveryShareThatIsDrawnNamesItsDenominator(t *testing.T) {
+	t.Parallel()
+	f, err := seeded(t).shareFigure()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var headings []string
+	for _, p := range f.Panels {
+		headings = append(headings, p.Heading)
+	}
+	if got := strings.Join(headings, "; "); got != "ETH tokens, shares of the warehouse; SOL tokens, shares of the warehouse; Operators" {
+		t.Errorf("headings: %q", got)
+	}
+	shares := f.Tables[0]
+	if len(shares.Rows) == 0 {
+		t.Fatal("no share is listed")
+	}
+	for _, r := range shares.Rows {
+		if of := r.Cells[len(r.Cells)-1].Text; of != "warehouse: TVL of the "+r.Cells[1].Text+" tokens in this warehouse" {
+			t.Errorf("%s is a share of %q", r.Cells[0].Text, of)
+		}
+	}
+}

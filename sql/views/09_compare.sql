@@ -26,22 +26,56 @@ CREATE OR REPLACE MACRO tracking(d0, d1, kt := 'infinity') AS TABLE
            1e4 * stddev_samp(td) * sqrt(365 / 7.0) AS tracking_error_bps
     FROM z GROUP BY 1, 2;
 
--- Share of the tokens of one underlying asset, day by day. denominator names what
--- the share is of; population is how many tokens it holds, left_out how many had
--- no known level that day.
-CREATE OR REPLACE MACRO market_share(d0, d1, kt := 'infinity') AS TABLE
-    SELECT underlying, d, token_id, tvl_native,
-           'TVL of the ' || underlying || ' tokens in this warehouse' AS denominator,
-           sum(tvl_native) OVER w AS denominator_native,
-           tvl_native / nullif(sum(tvl_native) OVER w, 0) AS share_of,
-           count(tvl_native) OVER w AS population, count(*) OVER w - count(tvl_native) OVER w AS left_out
-    FROM daily(d0, d1, kt := kt) WINDOW w AS (PARTITION BY underlying, d);
+-- All stake of the chain an underlying asset is native to, day by day: what its
+-- benchmark token says is staked, carried at most that token's stale_after_s. Tokens
+-- count by their underlying, wherever they are issued. An asset without a row has no
+-- benchmark. Where it has several, one that knows the stake counts, then the first
+-- by name.
+CREATE OR REPLACE MACRO chain_stake(d0, d1, kt := 'infinity') AS TABLE
+    WITH cal AS (
+        SELECT token_id, chain_id, underlying, stale_after_s,
+               unnest(generate_series(d0::TIMESTAMP, d1::TIMESTAMP, INTERVAL 1 DAY)) AS d
+        FROM token WHERE accrual = 'benchmark'),
+    g AS (
+        SELECT c.underlying, c.d, c.token_id AS bench_id, c.chain_id,
+               CASE WHEN seconds_between(s.ts, c.d) <= c.stale_after_s THEN s.value END AS stake_native
+        FROM cal c
+        ASOF LEFT JOIN series_between('gross_stake_native', d0::TIMESTAMP - max_carry(), d1, kt) s ON c.token_id = s.token_id AND c.d >= s.ts)
+    SELECT * FROM g QUALIFY row_number() OVER (PARTITION BY underlying, d ORDER BY stake_native IS NULL, bench_id) = 1;
 
--- Herfindahl-Hirschman index of the same population, 0 to 10,000.
-CREATE OR REPLACE MACRO concentration(d0, d1, kt := 'infinity') AS TABLE
-    SELECT underlying, d, any_value(denominator) AS denominator, max(population) AS population, max(left_out) AS left_out,
-           sum(hhi_part(share_of)) AS hhi, arg_max(token_id, share_of) AS top_token, 100 * max(share_of) AS top_pct
-    FROM market_share(d0, d1, kt := kt) WHERE share_of IS NOT NULL GROUP BY 1, 2;
+-- Share of each token in all of its underlying asset, and the Herfindahl-Hirschman
+-- index, 0 to 10,000, day by day. of is the denominator_id:
+--   warehouse  TVL of the tokens of the asset that this warehouse reads
+--   chain      all stake of the asset's chain; unknown leaves every share unknown
+-- denominator says it in words; population is how many tokens have a known level,
+-- left_out how many have none.
+--   hhi       of the known tokens, as if they were all; NULL of a chain, where they are not
+--   hhi_low   the rest of the denominator spread over singletons, which adds nothing
+--   hhi_high  the rest as one entity
+-- The rest of a warehouse is the tokens left out: nobody knows how much they hold, so
+-- while there are any it has no bounds. Neither has a chain of which the tokens hold
+-- more than all: something in it is counted twice.
+CREATE OR REPLACE MACRO market_share(d0, d1, of := 'warehouse', kt := 'infinity') AS TABLE
+    WITH l AS (
+        SELECT v.underlying, v.d, v.token_id, v.tvl_native, of AS denominator_id,
+               CASE of WHEN 'warehouse' THEN 'TVL of the ' || v.underlying || ' tokens in this warehouse'
+                       WHEN 'chain' THEN 'all ' || v.underlying || ' staked on ' || coalesce(c.chain_id, 'its chain')
+                           || CASE WHEN c.stake_native IS NULL THEN ': unknown, not read or too long ago' ELSE '' END
+                       ELSE error('a share is of ''warehouse'' or ''chain'', not of ''' || of || '''') END AS denominator,
+               CASE of WHEN 'warehouse' THEN sum(v.tvl_native) OVER w ELSE c.stake_native END AS denominator_native,
+               count(v.tvl_native) OVER w AS population, count(*) OVER w - count(v.tvl_native) OVER w AS left_out
+        FROM daily(d0, d1, kt := kt) v LEFT JOIN chain_stake(d0, d1, kt := kt) c ON of = 'chain' AND c.underlying = v.underlying AND c.d = v.d
+        WINDOW w AS (PARTITION BY v.underlying, v.d)),
+    s AS (SELECT *, tvl_native / nullif(denominator_native, 0) AS share_of FROM l),
+    h AS (
+        SELECT *, sum(hhi_part(share_of)) OVER w AS known_hhi,
+               CASE of WHEN 'warehouse' THEN CASE WHEN left_out = 0 THEN 0 END ELSE 1 - sum(share_of) OVER w END AS rest
+        FROM s WINDOW w AS (PARTITION BY underlying, d))
+    SELECT underlying, d, token_id, tvl_native, denominator_id, denominator, denominator_native, share_of, population, left_out,
+           CASE of WHEN 'warehouse' THEN known_hhi END AS hhi,
+           CASE WHEN rest >= 0 THEN known_hhi END AS hhi_low,
+           CASE WHEN rest >= 0 THEN known_hhi + hhi_part(rest) END AS hhi_high
+    FROM h;
 
 -- Operators of a protocol in its newest snapshot at a time.
 --   nakamoto_33  smallest number of operators that run more than a third
