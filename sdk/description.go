@@ -55,13 +55,15 @@ type AdvertisedFee struct {
 
 // Token is the slowly changing facts of a token.
 type Token struct {
-	ID         TokenID
-	Protocol   ProtocolID
-	Chain      ChainID
-	Symbol     string
-	Address    string
-	Decimals   uint8
-	Underlying TokenID // the native asset: "ETH", "SOL", "POL"
+	ID       TokenID
+	Protocol ProtocolID
+	Chain    ChainID
+	Symbol   string
+	Address  string
+	Decimals uint8
+	// Underlying is the native asset, "ETH", "SOL", "POL", or the id of another token
+	// that this one is made of; its stake is then already counted there.
+	Underlying TokenID
 	Accrual    Accrual
 	// RateOf names the token whose redemption rate a wrapper shares.
 	RateOf TokenID
@@ -81,6 +83,7 @@ type Accrual string
 const (
 	Rebase       Accrual = "rebase"        // balances grow; supply is kept in shares
 	ExchangeRate Accrual = "exchange_rate" // the redemption rate grows
+	Basket       Accrual = "basket"        // a pool of other staking tokens with its own growing rate; their stake is already counted
 	Wrapper      Accrual = "wrapper"       // a wrapped form of another token; never counted twice
 	Bridged      Accrual = "bridged"       // supply already counted on its home chain
 	Benchmark    Accrual = "benchmark"     // a chain's own staking rate as an index

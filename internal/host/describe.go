@@ -62,7 +62,7 @@ func checkDescription(d sdk.Description, name string) error {
 			mistake("token %q needs a chain, a symbol and an underlying asset", t.ID)
 		}
 		switch t.Accrual {
-		case sdk.Rebase, sdk.ExchangeRate, sdk.Bridged, sdk.Benchmark:
+		case sdk.Rebase, sdk.ExchangeRate, sdk.Basket, sdk.Bridged, sdk.Benchmark:
 		case sdk.Wrapper:
 			if t.RateOf == "" || t.RateOf == t.ID {
 				mistake("wrapper %q must name the token whose rate it shares", t.ID)

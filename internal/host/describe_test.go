@@ -16,6 +16,7 @@ func TestDescriptionTheWarehouseCannotHoldIsRefused(t *testing.T) {
 			Tokens: []sdk.Token{
 				{ID: "steth", Protocol: "lido", Chain: "ethereum", Symbol: "stETH", Underlying: "ETH", Accrual: sdk.Rebase},
 				{ID: "wsteth", Protocol: "lido", Chain: "ethereum", Symbol: "wstETH", Underlying: "ETH", Accrual: sdk.Wrapper, RateOf: "steth"},
+				{ID: "vault", Protocol: "lido", Chain: "ethereum", Symbol: "vault", Underlying: "steth", Accrual: sdk.Basket},
 			},
 			Metrics: []sdk.MetricID{sdk.LSTSupply},
 			Chains:  []sdk.ChainNeed{{Chain: "ethereum"}},

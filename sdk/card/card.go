@@ -34,7 +34,7 @@
 //	    address: "0xae7a…"      # optional
 //	    decimals: 18
 //	    underlying: ETH
-//	    accrual: rebase         # rebase | exchange_rate | wrapper | bridged | benchmark
+//	    accrual: rebase         # rebase | exchange_rate | basket | wrapper | bridged | benchmark
 //	    rate_of: ""             # required for a wrapper: the token whose rate it shares
 //	    expected_update: 24h    # optional: how often the rate normally changes
 //	    stale_after: 50h        # optional: age of the last change that means frozen

@@ -137,6 +137,18 @@ func TestParseReportsMistakesOfMeaningTogether(t *testing.T) {
 	}
 }
 
+func TestParseKnowsEveryAccrualOfTheHost(t *testing.T) {
+	t.Parallel()
+	for _, want := range []sdk.Accrual{sdk.Rebase, sdk.ExchangeRate, sdk.Basket, sdk.Bridged, sdk.Benchmark} {
+		d, err := card.Parse([]byte(strings.Replace(good, "accrual: rebase", "accrual: "+string(want), 1)))
+		if err != nil {
+			t.Errorf("%s: %v", want, err)
+		} else if got := d.Tokens[0].Accrual; got != want {
+			t.Errorf("%s was read as %s", want, got)
+		}
+	}
+}
+
 func TestParseRefusesAnEmptyCard(t *testing.T) {
 	t.Parallel()
 	if _, err := card.Parse(nil); err == nil {

@@ -22,7 +22,7 @@ var (
 	nodeSets = []string{"permissionless", "permissioned", "mixed"}
 	feeTypes = []string{"reward", "deposit", "withdraw", "instant"}
 	accruals = []string{
-		string(sdk.Rebase), string(sdk.ExchangeRate), string(sdk.Wrapper),
+		string(sdk.Rebase), string(sdk.ExchangeRate), string(sdk.Basket), string(sdk.Wrapper),
 		string(sdk.Bridged), string(sdk.Benchmark),
 	}
 )

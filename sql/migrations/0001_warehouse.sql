@@ -61,7 +61,7 @@ CREATE TABLE dim_token (
     address           VARCHAR,
     decimals          UTINYINT,
     underlying        VARCHAR NOT NULL,  -- ETH, SOL, POL
-    accrual           VARCHAR NOT NULL,  -- rebase | exchange_rate | wrapper | bridged | benchmark
+    accrual           VARCHAR NOT NULL,  -- rebase | exchange_rate | basket | wrapper | bridged | benchmark
     rate_of           VARCHAR,           -- wrapper: the token whose rate it shares
     expected_update_s BIGINT,
     stale_after_s     BIGINT,

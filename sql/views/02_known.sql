@@ -13,7 +13,9 @@ CREATE OR REPLACE VIEW metric_now AS SELECT * FROM metric_known('infinity');
 
 -- Tokens with their ages filled in: a wrapper has those of the token it wraps; a
 -- token that states none is expected daily and stale after three missed updates.
--- home_id is the token whose rate it has.
+-- home_id is the token whose rate it has. A wrapper, a bridged token, a basket of
+-- tokens and a token whose underlying is another token hold stake that is counted
+-- already, in the token below them.
 CREATE OR REPLACE VIEW token AS
     SELECT t.token_id, t.protocol_id, t.chain_id, t.symbol, t.underlying, t.accrual, t.rate_of,
            coalesce(h.token_id, t.token_id) AS home_id,
@@ -21,10 +23,11 @@ CREATE OR REPLACE VIEW token AS
            least(coalesce(nullif(t.stale_after_s, 0), nullif(h.stale_after_s, 0),
                           3 * coalesce(nullif(t.expected_update_s, 0), nullif(h.expected_update_s, 0), 86400)),
                  epoch(max_carry())) AS stale_after_s,
-           t.accrual IN ('rebase', 'exchange_rate') AS is_counted,
+           u.token_id IS NULL AND t.accrual IN ('rebase', 'exchange_rate') AS is_counted,
            p.name AS protocol, p.status, p.sunset
     FROM dim_token t
     LEFT JOIN dim_token h ON t.accrual = 'wrapper' AND h.token_id = t.rate_of
+    LEFT JOIN dim_token u ON u.token_id = t.underlying
     LEFT JOIN dim_protocol p ON p.protocol_id = t.protocol_id;
 
 -- One metric as one series per token: known, unsuspected values, and where two
