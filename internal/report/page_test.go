@@ -119,7 +119,7 @@ func TestEveryViewIsAFigureWithItsTrustMarksQueriesAndDefinitions(t *testing.T) 
 		}
 		fig, _, _ := strings.Cut(rest, "</figure>")
 		for what, want := range map[string]string{
-			"a caption": "<figcaption>", "its moment": "as of 2024-07-01 00:00Z", "its version": "methodology 1", "its SQL": "<pre", "definitions": `<dl class="columns">`,
+			"a caption": "<figcaption>", "its moment": "as of 2024-07-01 00:00Z", "its version": "methodology ", "its SQL": "<pre", "definitions": `<dl class="columns">`,
 			"its rows as CSV": `download="`, "figures as a table": "<table", "states": "fresh",
 		} {
 			if !strings.Contains(fig, want) {

@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/lst-pipeline/lst-pipeline/internal/query"
 )
 
 func TestTheWaterfallLeadsFromTheLevelAtTheStartToThatAtTheEnd(t *testing.T) {
@@ -115,5 +118,46 @@ func TestEveryShareThatIsDrawnNamesItsDenominator(t *testing.T) {
 		if of := r.Cells[len(r.Cells)-1].Text; of != "warehouse: TVL of the "+r.Cells[1].Text+" tokens in this warehouse" {
 			t.Errorf("%s is a share of %q", r.Cells[0].Text, of)
 		}
+	}
+}
+
+func TestThePremiumStripDrawsTheLargestSizeOfAVenuesNewestWeek(t *testing.T) {
+	t.Parallel()
+	week := func(n int) time.Time { return lookedAt.AddDate(0, 0, -7*n) }
+	answer := func(columns string, rows ...[]any) *Answer {
+		a := &Answer{Result: &query.Result{Rows: rows}}
+		for name := range strings.FieldsSeq(columns) {
+			a.Result.Columns = append(a.Result.Columns, query.Column{Name: name})
+		}
+		return a
+	}
+	d := &Data{AsOf: lookedAt, Answers: map[string]*Answer{
+		"premium-history": answer("token venue began avg_bps min_bps size_native",
+			[]any{"aETH", "dex", week(2), 0.0, 0.0, 1.0}, []any{"aETH", "dex", week(1), 0.0, 0.0, 1.0},
+			[]any{"aETH", "dex", week(2), -90.0, -90.0, 1000.0}, []any{"aETH", "dex", week(1), -80.0, -80.0, 1000.0},
+			// 5000 is not quoted any more; a price without a size is the smallest
+			[]any{"bETH", "pool", week(2), -70.0, -70.0, 5000.0}, []any{"bETH", "pool", week(1), -20.0, -20.0, 10.0}, []any{"bETH", "pool", week(1), 5.0, 5.0, nil},
+			[]any{"cSOL", "orca", week(1), 3.0, 3.0, nil}),
+		"depeg": answer("token venue began ended trough_bps size_native",
+			[]any{"aETH", "dex", week(2), nil, -90.0, 1000.0}, []any{"aETH", "dex", week(2), nil, -60.0, 1.0}),
+	}}
+	f, err := d.premiumFigure()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var drawn []string
+	for _, m := range f.Panels[0].Wide.Marks {
+		if m.Token != "" {
+			place, _, _ := strings.Cut(m.Tip, "\n")
+			drawn = append(drawn, place+" "+m.Value)
+		}
+	}
+	want := "aETH on dex at 1.00k −90.0, aETH on dex at 1.00k −80.0, aETH on dex at 1.00k −90.0, bETH on pool at 10.0 −20.0, cSOL on orca 3.0"
+	if got := strings.Join(drawn, ", "); got != want {
+		t.Errorf("drawn:\n%s\nwant:\n%s", got, want)
+	}
+	depegs := f.Tables[1]
+	if got := depegs.Head[2].Text + " " + depegs.Rows[0].Cells[2].Text + " " + depegs.Rows[1].Cells[2].Text; got != "Size 1.00k 1.00" {
+		t.Errorf("the depegs are listed at sizes %q", got)
 	}
 }
