@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"html/template"
 	"strconv"
 	"strings"
@@ -119,6 +120,7 @@ func (d *Data) trust(names ...string) []string {
 	var marks []string
 	tokens := map[string]bool{}
 	versions := map[int]bool{}
+	var each []string
 	for _, name := range names {
 		for _, r := range d.rows(name) {
 			if t, ok := r.text("token"); ok {
@@ -128,6 +130,7 @@ func (d *Data) trust(names ...string) []string {
 		if a, ok := d.Answers[name]; ok {
 			marks = append(marks, query.Marks(a.Result)...)
 			versions[a.Methodology] = true
+			each = append(each, fmt.Sprintf("%d of %s", a.Methodology, name))
 		}
 	}
 	if len(marks) > 0 {
@@ -139,10 +142,11 @@ func (d *Data) trust(names ...string) []string {
 	if s := d.states(tokens); s != "" {
 		list = append(list, s)
 	}
+	if len(versions) > 1 {
+		return append(list, "methodology "+strings.Join(each, ", "))
+	}
 	for v := range versions {
-		if len(versions) == 1 {
-			list = append(list, "methodology "+strconv.Itoa(v))
-		}
+		list = append(list, "methodology "+strconv.Itoa(v))
 	}
 	return list
 }
