@@ -90,7 +90,9 @@ const (
 	// LabelPeriod is how long before its reference time the value began to accrue, in
 	// whole seconds, where a value is what one report did.
 	LabelPeriod = "period_s"
-	// LabelOperator is the operator an operator's stake belongs to.
+	// LabelOperator is the operator an operator's stake belongs to: the name of the legal
+	// entity where the source names it, else the key it runs under, in base58 or in
+	// hexadecimal with 0x. What the warehouse counts by it says which.
 	LabelOperator = "operator"
 )
 

@@ -210,7 +210,7 @@ func (d *Data) operatorPanel() *panel {
 			third, _ := r.number("nakamoto_33")
 			m := sc.shape("end mark c0", i, x.at(v), y, 6)
 			m.Token, m.Value = name, fixed(v, 2)
-			m.Tip = fmt.Sprintf("%s\n%s operators\nlargest %s\nNakamoto count %s: so many hold more than a third", name, fixed(count, 0), share(v, true), fixed(third, 0))
+			m.Tip = fmt.Sprintf("%s\n%s operators (%s)\nlargest %s\nNakamoto count %s: so many hold more than a third", name, fixed(count, 0), r.textOr("counted_by", unknown), share(v, true), fixed(third, 0))
 			sc.text("tick", "start", x.to+8, y+4, "Nakamoto %s", fixed(third, 0))
 			words = append(words, fmt.Sprintf("%s %s, Nakamoto count %s of %s", name, share(v, true), fixed(third, 0), fixed(count, 0)))
 		}
@@ -233,10 +233,10 @@ func (d *Data) shareTable() table {
 }
 
 func (d *Data) operatorTable() table {
-	t := table{Caption: "Operators", Wide: true, Head: heads("Protocol", "Snapshot", "#Operators", "#Largest", "#HHI", "#Nakamoto count (over a third)")}
+	t := table{Caption: "Operators", Wide: true, Head: heads("Protocol", "Snapshot", "#Operators", "Counted by", "#Largest", "#HHI", "#Nakamoto count (over a third)")}
 	for _, r := range d.rows("operators") {
 		t.Rows = append(t.Rows, tableRow{Cells: []cell{
-			label(r.textOr("protocol", unknown)), label(when(r, "ts")), number(whole(r.number("operators"))), number(share(r.number("top1_pct"))),
+			label(r.textOr("protocol", unknown)), label(when(r, "ts")), number(whole(r.number("operators"))), label(r.textOr("counted_by", unknown)), number(share(r.number("top1_pct"))),
 			number(whole(r.number("op_hhi"))), number(whole(r.number("nakamoto_33"))),
 		}})
 	}

@@ -97,7 +97,7 @@ func TestTheDotOfAProtocolSaysItsNakamotoCount(t *testing.T) {
 	}
 }
 
-func TestEveryShareThatIsDrawnNamesItsDenominator(t *testing.T) {
+func TestTheConcentrationViewNamesItsDenominatorAndWhatAnOperatorIs(t *testing.T) {
 	t.Parallel()
 	f, err := seeded(t).shareFigure()
 	if err != nil {
@@ -118,6 +118,10 @@ func TestEveryShareThatIsDrawnNamesItsDenominator(t *testing.T) {
 		if of := r.Cells[len(r.Cells)-1].Text; of != "warehouse: TVL of the "+r.Cells[1].Text+" tokens in this warehouse" {
 			t.Errorf("%s is a share of %q", r.Cells[0].Text, of)
 		}
+	}
+	operators := f.Tables[1]
+	if got := operators.Head[3].Text + ": " + operators.Rows[0].Cells[3].Text; got != "Counted by: entity" {
+		t.Errorf("the operators are %q", got)
 	}
 }
 

@@ -77,8 +77,15 @@ CREATE OR REPLACE MACRO market_share(d0, d1, of := 'warehouse', kt := 'infinity'
            CASE WHEN rest >= 0 THEN known_hhi + hhi_part(rest) END AS hhi_high
     FROM h;
 
+-- Is an operator named by a key (a public key in base58, or an address or public key
+-- in hexadecimal), and not by the name of an entity?
+CREATE OR REPLACE MACRO is_key(operator_id) AS
+    regexp_full_match(operator_id, '0x[0-9a-fA-F]{40,}|[1-9A-HJ-NP-Za-km-z]{32,44}');
+
 -- Operators of a protocol in its newest snapshot at a time.
 --   nakamoto_33  smallest number of operators that run more than a third
+--   counted_by   what an operator is: 'entity' by name, 'key', or 'mixed' where the
+--                source names only some
 CREATE OR REPLACE MACRO operator_concentration(as_of, kt := 'infinity') AS TABLE
     WITH o AS (
         SELECT protocol_id, operator_id, ts, stake_native FROM fact_operator_stake
@@ -92,5 +99,6 @@ CREATE OR REPLACE MACRO operator_concentration(as_of, kt := 'infinity') AS TABLE
         SELECT *, row_number() OVER w AS n, sum(share_of) OVER w AS cum
         FROM s WINDOW w AS (PARTITION BY protocol_id ORDER BY share_of DESC, operator_id ROWS UNBOUNDED PRECEDING))
     SELECT protocol_id, max(ts) AS ts, count(*) AS operators, 100 * max(share_of) AS top1_pct,
-           sum(hhi_part(share_of)) AS op_hhi, min(n) FILTER (cum > 1.0 / 3) AS nakamoto_33
+           sum(hhi_part(share_of)) AS op_hhi, min(n) FILTER (cum > 1.0 / 3) AS nakamoto_33,
+           CASE WHEN bool_and(is_key(operator_id)) THEN 'key' WHEN bool_or(is_key(operator_id)) THEN 'mixed' ELSE 'entity' END AS counted_by
     FROM c GROUP BY 1;
