@@ -85,7 +85,7 @@ var looks = []struct{ event, sql string }{
 		SELECT f.token_id, 'the redemption rate fell by ' || round(1e4 * (1 - f.rate / f.prev_rate), 4) || ' bps to ' || f.rate
 		       || ' at ' || strftime(f.ts, '%Y-%m-%d %H:%M') || f.note
 		FROM (SELECT *, '' AS note FROM step UNION ALL BY NAME SELECT *, ', which is suspect' AS note FROM suspect) f JOIN token t USING (token_id)
-		WHERE t.is_counted AND f.rate < f.prev_rate
+		WHERE t.accrual NOT IN ('wrapper', 'benchmark') AND f.rate < f.prev_rate
 		QUALIFY row_number() OVER (PARTITION BY f.token_id ORDER BY f.ts DESC) = 1 ORDER BY 1`},
 }
 

@@ -92,6 +92,21 @@ func TestARateThatFellIsToldUntilItRises(t *testing.T) {
 	}
 }
 
+// A basket's stake is counted in its tokens; its rate is its own all the same. A
+// wrapper's fall is that of the token it wraps, told once.
+func TestTheFallOfABasketIsToldAndThatOfAWrapperIsNot(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	s.rates(t, "basket", "live", 1.02, 1.01)
+	s.rates(t, "aeth", "live", 1.02, 1.01)
+	s.rates(t, "waeth", "live")
+	s.exec(t, `UPDATE dim_token SET accrual = 'basket' WHERE token_id = 'basket'`)
+	s.exec(t, `UPDATE dim_token SET accrual = 'wrapper', rate_of = 'aeth' WHERE token_id = 'waeth'`)
+	if diff := cmp.Diff([]string{"rate_drop aeth begun", "rate_drop basket begun"}, s.step(t, time.Second)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // suspect writes a rate as the checks hold it.
 func (s *setup) suspect(t *testing.T, token string, at time.Time, value float64, transform string) {
 	t.Helper()
