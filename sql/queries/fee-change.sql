@@ -19,14 +19,15 @@ WITH card AS (
     SELECT protocol_id, valid_from AS ts, lag(bps) OVER w AS was, bps AS is_now
     FROM (SELECT protocol_id, valid_from, sum(bps) AS bps FROM dim_fee WHERE fee_type = 'reward' AND valid_from IS NOT NULL GROUP BY 1, 2)
     WINDOW w AS (PARTITION BY protocol_id ORDER BY valid_from)),
-c AS (
+c AS MATERIALIZED (
     SELECT token_id, ts, was, is_now, 'observed' AS source FROM setting_change_between($from, $to, $known_at) WHERE metric_id = 'fee_reward_bps'
     UNION ALL
     SELECT t.token_id, card.ts, card.was, card.is_now, 'card' FROM card JOIN token t USING (protocol_id)
     WHERE t.is_counted AND card.was <> card.is_now),
+concerned AS MATERIALIZED (SELECT token_id FROM token WHERE home_id IN (SELECT t.home_id FROM c JOIN token t USING (token_id))),
 s AS (
     SELECT c.*, r.ts AS rate_ts, r.rate, r.ts >= c.ts AS is_after FROM c JOIN rate_step_between($from::TIMESTAMP - to_seconds($window::DOUBLE * 86400),
-        $to::TIMESTAMP + to_seconds($window::DOUBLE * 86400), $known_at) r USING (token_id)
+        $to::TIMESTAMP + to_seconds($window::DOUBLE * 86400), $known_at, among := 'concerned') r USING (token_id)
     WHERE c.ts >= $from::TIMESTAMP AND c.ts <= $to::TIMESTAMP
         AND r.ts >= c.ts - to_seconds($window::DOUBLE * 86400) AND r.ts <= c.ts + to_seconds($window::DOUBLE * 86400)),
 y AS (

@@ -55,12 +55,17 @@ CREATE OR REPLACE MACRO series_known(metric, kt) AS TABLE
 
 -- Shares outstanding. Where a token's supply itself was not read within a day, the
 -- supply its last report counted stands in.
-CREATE OR REPLACE MACRO supply_between(lo, hi, kt) AS TABLE
-    WITH s AS (
-        SELECT *, 1 AS kind FROM series_between('lst_supply', lo, hi, kt)
+CREATE OR REPLACE MACRO supply_between(lo, hi, kt, among := 'dim_token') AS TABLE
+    WITH s AS MATERIALIZED (
+        SELECT *, 1 AS kind FROM series_between('lst_supply', lo, hi, kt, among := among)
         UNION ALL
-        SELECT *, 2 FROM series_between('lst_supply_reported', lo, hi, kt))
+        SELECT *, 2 FROM series_between('lst_supply_reported', lo, hi, kt, among := among)),
+    mixed AS (SELECT token_id FROM s GROUP BY 1 HAVING min(kind) <> max(kind))
     SELECT token_id, ts, value AS supply, basis, quality, known_at FROM s
+    WHERE token_id NOT IN (SELECT token_id FROM mixed)
+    UNION ALL
+    SELECT token_id, ts, value AS supply, basis, quality, known_at FROM s
+    WHERE token_id IN (SELECT token_id FROM mixed)
     QUALIFY kind = min(kind) OVER (
         PARTITION BY token_id ORDER BY ts RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND INTERVAL 1 DAY FOLLOWING);
 

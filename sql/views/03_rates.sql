@@ -81,16 +81,23 @@ CREATE OR REPLACE MACRO steps_of(rates) AS TABLE
 -- changed in the 45 days before lo, so that is how far the reading goes; the quiet
 -- ones, whose last change before lo is older, are read from their beginning, and
 -- with them the benchmark of their chain, which is asked about the same time.
-CREATE OR REPLACE MACRO rate_step_between(lo, hi, kt) AS TABLE
-    WITH near AS MATERIALIZED (SELECT * FROM rate_between(lo::TIMESTAMP - max_carry(), hi, kt)),
+-- among names a relation of token_id that the reading is limited to.
+CREATE OR REPLACE MACRO rate_step_between(lo, hi, kt, among := 'dim_token') AS TABLE
+    WITH near AS MATERIALIZED (SELECT * FROM rate_between(lo::TIMESTAMP - max_carry(), hi, kt, among := among)),
     near_steps AS MATERIALIZED (SELECT * FROM steps_of('near')),
+    older AS (
+        SELECT DISTINCT token_id FROM fact_metric
+        WHERE metric_id IN ('exchange_rate', 'benchmark_apr') AND ts <= lo::TIMESTAMP - max_carry()
+            AND token_id IN (SELECT token_id FROM query_table(among))),
     still AS MATERIALIZED (
         SELECT token_id, chain_id FROM token
-        WHERE home_id NOT IN (
-            SELECT t.home_id FROM near_steps s JOIN token t USING (token_id) WHERE s.is_firm AND s.ts <= lo::TIMESTAMP)),
+        WHERE home_id IN (SELECT t.home_id FROM older JOIN token t USING (token_id))
+            AND home_id NOT IN (
+                SELECT t.home_id FROM near_steps s JOIN token t USING (token_id) WHERE s.is_firm AND s.ts <= lo::TIMESTAMP)),
     quiet AS MATERIALIZED (
         SELECT token_id FROM still
-        UNION SELECT token_id FROM token WHERE accrual = 'benchmark' AND chain_id IN (SELECT chain_id FROM still)),
+        UNION SELECT token_id FROM token WHERE accrual = 'benchmark' AND chain_id IN (SELECT chain_id FROM still)
+            AND token_id IN (SELECT token_id FROM query_table(among))),
     far AS MATERIALIZED (SELECT * FROM rate_between('-infinity', hi, kt, among := 'quiet'))
     SELECT * FROM near_steps WHERE token_id NOT IN (SELECT token_id FROM quiet)
     UNION ALL

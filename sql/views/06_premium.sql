@@ -52,9 +52,10 @@ CREATE OR REPLACE MACRO depeg_episodes(theta, lo := '-infinity', hi := 'infinity
         FROM x WINDOW v AS (PARTITION BY token_id, venue, size_base ORDER BY ts),
                       w AS (PARTITION BY token_id, venue, size_base ORDER BY ts ROWS UNBOUNDED PRECEDING)),
     z AS (
-        SELECT *, sum(CASE WHEN below = 1 AND was = 0 THEN 1 ELSE 0 END) OVER (
+        SELECT *, sum(CASE WHEN was = 0 THEN 1 ELSE 0 END) OVER (
                    PARTITION BY token_id, venue, size_base ORDER BY ts ROWS UNBOUNDED PRECEDING) AS episode
-        FROM (SELECT *, coalesce(lag(below) OVER (PARTITION BY token_id, venue, size_base ORDER BY ts), 0) AS was FROM y))
+        FROM (SELECT *, coalesce(lag(below) OVER (PARTITION BY token_id, venue, size_base ORDER BY ts), 0) AS was FROM y)
+        WHERE below = 1)
     SELECT z.token_id, z.venue, z.size_base, min(z.ts) AS began, arg_min(z.ts, z.premium) AS trough_at,
            CASE WHEN bool_or(z.next_ts IS NULL) THEN NULL ELSE max(z.next_ts) END AS ended,
            1e4 * min(z.premium) AS trough_bps,
@@ -64,4 +65,4 @@ CREATE OR REPLACE MACRO depeg_episodes(theta, lo := '-infinity', hi := 'infinity
                 ELSE seconds_between(arg_min(z.ts, z.premium), max(z.next_ts)) / 86400 END AS recovery_days,
            sum(-1e4 * z.premium * least(coalesce(seconds_between(z.ts, z.next_ts), 0), t.stale_after_s) / 86400) AS area_bps_days,
            count(*) AS prices, bool_or(z.next_ts IS NULL) AS is_open
-    FROM z JOIN token t USING (token_id) WHERE z.below = 1 GROUP BY z.token_id, z.venue, z.size_base, z.episode;
+    FROM z JOIN token t USING (token_id) GROUP BY z.token_id, z.venue, z.size_base, z.episode;
