@@ -48,27 +48,34 @@ func (c *checker) chains(chains []any) []string {
 	for i, v := range chains {
 		path, chain := item("chains", i), object(v)
 		c.unique(names, child(path, "name"), chain["name"], "chain")
-		switch text(chain["kind"]) {
+		kind := text(chain["kind"])
+		switch kind {
 		case EVM:
 			if _, set := chain["genesis"]; set {
 				c.refuse(child(path, "genesis"), "belongs to chains of kind solana or beacon; an evm chain has network_id")
 			}
 		case Solana, Beacon:
 			if _, set := chain["network_id"]; set {
-				c.refuse(child(path, "network_id"), "belongs to chains of kind evm; a %s chain has genesis", text(chain["kind"]))
+				c.refuse(child(path, "network_id"), "belongs to chains of kind evm; a %s chain has genesis", kind)
+			}
+		case API:
+			for _, key := range []string{"network_id", "genesis"} {
+				if _, set := chain[key]; set {
+					c.refuse(child(path, key), "belongs to chains; nothing in an API's answers says which chain it serves")
+				}
 			}
 		}
-		if _, set := chain["settle"]; set && text(chain["kind"]) == Solana {
-			c.refuse(child(path, "settle"), "belongs to chains whose past can be read; Solana answers only for now")
+		if _, set := chain["settle"]; set && PresentOnly(kind) {
+			c.refuse(child(path, "settle"), "belongs to chains whose past can be read; one of kind %s answers only for now", kind)
 		}
-		if _, set := chain["recordings"]; set && text(chain["kind"]) != Solana {
-			c.refuse(child(path, "recordings"), "belongs to chains of kind solana; the past of one of kind %s is read from the chain itself", text(chain["kind"]))
+		if _, set := chain["recordings"]; set && !PresentOnly(kind) {
+			c.refuse(child(path, "recordings"), "belongs to chains of kind solana or api; the past of one of kind %s is read from the chain itself", kind)
 		}
 		endpoints := list(chain["endpoints"])
 		if fmt.Sprint(chain["verify"]) == "2" {
-			switch kind := text(chain["kind"]); {
-			case kind == Solana || kind == Beacon:
-				c.refuse(child(path, "verify"), "2 belongs to chains of kind evm; reads of a %s chain cannot be compared between endpoints", kind)
+			switch {
+			case slices.Contains([]string{Solana, Beacon, API}, kind):
+				c.refuse(child(path, "verify"), "2 belongs to chains of kind evm; reads of one of kind %s cannot be compared between endpoints", kind)
 			case len(endpoints) == 1:
 				c.refuse(child(path, "verify"), "2 needs a second endpoint")
 			}

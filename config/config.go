@@ -74,13 +74,17 @@ const (
 	EVM    = "evm"
 	Solana = "solana"
 	Beacon = "beacon"
+	API    = "api" // no chain, but an HTTP API that plugins read like one
 )
+
+// PresentOnly reports that a kind of chain answers only for now.
+func PresentOnly(kind string) bool { return kind == Solana || kind == API }
 
 // Chain is one chain with its endpoints in order of preference.
 type Chain struct {
 	Name        string `json:"name"`
 	Title       string `json:"title"` // defaults to Name
-	Kind        string `json:"kind"`  // EVM, Solana or Beacon
+	Kind        string `json:"kind"`  // EVM, Solana, Beacon or API
 	NativeAsset string `json:"native_asset"`
 	// NetworkID is the EVM chain id endpoints must answer; 0: not asked.
 	NetworkID uint64 `json:"network_id"`
@@ -90,16 +94,17 @@ type Chain struct {
 	// Verify is how many endpoints are asked for the same block: 1 or 2.
 	Verify int `json:"verify"`
 	// Settle is how long after a tick it is read: by then its block should be final.
-	// It is 0 where only the present can be read (Solana).
+	// It is 0 where only the present can be read (Solana, an API).
 	Settle *Duration `json:"settle"`
 	// Recordings is a folder that `pipeline run --record` wrote: past ticks in it are
-	// read from it; empty: there is none. Only where the past cannot be read (Solana).
+	// read from it; empty: there is none. Only where the past cannot be read (Solana, an
+	// API).
 	Recordings string `json:"recordings"`
 	// Endpoints may be empty: replay and offline plugins need none.
 	Endpoints []Endpoint `json:"endpoints"`
 }
 
-// Endpoint is one JSON-RPC server.
+// Endpoint is one JSON-RPC server, beacon node or API.
 type Endpoint struct {
 	Alias   string            `json:"alias"`
 	URL     Secret            `json:"url"`

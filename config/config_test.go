@@ -57,6 +57,30 @@ func TestTheDefaultConfigurationWorksWithoutAnyKey(t *testing.T) {
 	}
 }
 
+// What is offered in comments works once the comments are taken away.
+func TestTheChainsAndJobsInCommentsAreSound(t *testing.T) {
+	t.Setenv("LST_BEACON_URL", "https://beacon.example.org")
+	var text strings.Builder
+	offered := false
+	for line := range strings.Lines(string(config.Default)) {
+		bare, commented := strings.CutPrefix(line, "  # ")
+		offered = commented && (offered || strings.HasPrefix(bare, "- name: "))
+		if offered {
+			line = "  " + bare
+		}
+		text.WriteString(line)
+	}
+	c := parse(t, "pipeline.yaml", text.String())
+	for _, name := range []string{"ethereum-beacon", "lido-api", "marinade-api"} {
+		if chain, ok := c.Chain(name); !ok || len(chain.Endpoints) != 1 {
+			t.Errorf("chain %s is %+v", name, chain)
+		}
+	}
+	if job, ok := c.Job("claims"); !ok || job.Required || len(job.Plugins) != 1 {
+		t.Errorf("job claims is %+v", job)
+	}
+}
+
 func TestTheDefaultConfigurationPrefersTheOwnNode(t *testing.T) {
 	t.Setenv("LST_ETHEREUM_URL", "https://node.example.org/secret")
 	c, err := config.Parse("pipeline.yaml", config.Default)

@@ -147,7 +147,7 @@ func (c *Config) complete() error {
 		chain.Recordings = absolute(c.Root, chain.Recordings)
 		if chain.Settle == nil {
 			chain.Settle = &Duration{}
-			if chain.Kind != Solana {
+			if !PresentOnly(chain.Kind) {
 				chain.Settle.Duration = settle
 			}
 		}

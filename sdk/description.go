@@ -1,6 +1,11 @@
 package sdk
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+)
 
 // Description is what a plugin says about itself. Most of it comes from the
 // plugin's protocol.yaml (see sdk/card).
@@ -25,6 +30,27 @@ type ChainNeed struct {
 	Offline bool
 	// MaxAnchors is how many anchors one Fetch should carry; 0 means 1.
 	MaxAnchors int
+	// Paths say that this is no chain but an HTTP API (kind api), and are all that the
+	// plugin may GET of it: "/v1/protocol/steth/apr/sma". An API answers only for now.
+	Paths []string
+}
+
+// IsAPI reports that the plugin reads an HTTP API here, and no chain.
+func (n ChainNeed) IsAPI() bool { return len(n.Paths) > 0 }
+
+var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+$`)
+
+// Check reports what makes no sense in it.
+func (n ChainNeed) Check() error {
+	for _, p := range n.Paths {
+		if !plainPath.MatchString(p) {
+			return fmt.Errorf("path %q is not like /v1/rate: segments of letters, digits, -, _ and ., and no query", p)
+		}
+	}
+	if n.IsAPI() && (n.ReadsPast || n.Offline) {
+		return errors.New("an API, which has paths, is neither offline nor can its past be read")
+	}
+	return nil
 }
 
 // Protocol is the slowly changing facts of a protocol.

@@ -9,8 +9,8 @@
 // An author writes one type with two methods (Fetcher), hands it to
 // sdk/serve.Main in a main of one line, and describes the protocol in
 // protocol.yaml (sdk/card). sdk/evm and sdk/solana are readers for the two
-// families of chains; any other client works too, because the host passes plain
-// URLs of its gateway.
+// families of chains, sdk/rest for HTTP APIs; any other client works too, because
+// the host passes plain URLs of its gateway.
 //
 // Rules that keep numbers honest:
 //

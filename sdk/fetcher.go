@@ -28,8 +28,9 @@ type Request struct {
 	Chain   ChainID
 	Anchors []Anchor // ascending by height, never empty
 	// Endpoint is the gateway's address for this task. It speaks the chain's
-	// JSON-RPC, or below it the Beacon API, over plain HTTP on the loopback, adds
-	// keys, limits and retries, and stops answering when the task ends.
+	// JSON-RPC, or below it the Beacon API or the declared paths of an API, over plain
+	// HTTP on the loopback, adds keys, limits and retries, and stops answering when the
+	// task ends.
 	Endpoint string
 	// Options are the plugin's own settings from the job in the configuration.
 	Options map[string]string
@@ -65,8 +66,8 @@ type Sink interface {
 // Anchor is the agreed point of a chain that everything in a task is read at.
 type Anchor struct {
 	Chain    ChainID
-	Height   uint64 // block number, or slot on Solana
-	Hash     string // block hash as the chain writes it; empty on Solana
+	Height   uint64 // block number, or slot on Solana; 0 of an API
+	Hash     string // block hash as the chain writes it; empty on Solana and of an API
 	Time     time.Time
 	Finality Finality
 	// Epoch and EpochStart are set on chains that have epochs (Solana, from the

@@ -80,6 +80,7 @@ const (
 	ExitQuote    MetricID = "exit_quote"
 	BenchmarkAPR MetricID = "benchmark_apr"
 	APRClaimed   MetricID = "apr_claimed"
+	APYClaimed   MetricID = "apy_claimed"
 
 	InflationRate          MetricID = "inflation_rate"
 	NetworkSupplyNative    MetricID = "network_supply_native"
@@ -178,6 +179,7 @@ var catalogue = []MetricDef{
 	of("quote", ExitQuote, "native", "native asset received for tokens worth size_native at redemption value, by route"),
 	of("setting", BenchmarkAPR, "fraction", "the chain's own staking rate as an APR, fraction per year, as its source states it"),
 	of("setting", APRClaimed, "fraction", "the yield a protocol claims for its token as an APR, fraction per year, as its source states it; shown beside a yield, never used for one"),
+	of("setting", APYClaimed, "fraction", "the yield a protocol claims for its token as an APY, compounded, fraction per year, where its source states that and no APR; shown beside a yield, never used for one"),
 	of("setting", InflationRate, "fraction", "native asset a chain issues to stakers in one of its own years, as a fraction of its supply"),
 	level(NetworkSupplyNative, "native", "native asset in existence on the whole chain", false),
 	of("ratio", ValidatorCommissionBPS, "bps", "commission validators charge on staking rewards, averaged by stake"),

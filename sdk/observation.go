@@ -68,7 +68,7 @@ type Source struct {
 	// Field is the part of the answer: "word 0", "total_lamports @258".
 	Field string
 	// Digest is the SHA-256 (hex) of the JSON-RPC result bytes the value was
-	// decoded from, or of the body of a beacon node's answer. The host checks it
+	// decoded from, or of the body of an answer of a beacon node or an API. The host checks it
 	// against what its gateway saw. Empty means the plugin's client cannot tell.
 	Digest string
 }

@@ -101,8 +101,9 @@ func tokenIsKnown(r *row, in *Input) string {
 func tokenIsOnChain(r *row, _ *Input) string {
 	// A price may be seen anywhere, and an asset is no contract of one chain; state
 	// lives on the token's own chain. A benchmark is no contract either: Ethereum's
-	// is read where its stake is, on the beacon chain.
-	if ofAsset(r.o.Metric) || r.token.Accrual == sdk.Benchmark || r.token.Chain == r.anchor.Chain {
+	// is read where its stake is, on the beacon chain. What a third party answers is no
+	// state of any chain.
+	if ofAsset(r.o.Metric) || r.token.Accrual == sdk.Benchmark || r.o.Basis == sdk.API || r.token.Chain == r.anchor.Chain {
 		return ""
 	}
 	return fmt.Sprintf("token %q lives on %q, but was read on %q", r.o.Token, r.token.Chain, r.anchor.Chain)
@@ -248,9 +249,12 @@ func numberIsNotSentinel(r *row, _ *Input) string {
 	return ""
 }
 
+// yields are the metrics that are a rate of return, which losses make negative.
+var yields = []sdk.MetricID{sdk.BenchmarkAPR, sdk.APRClaimed, sdk.APYClaimed}
+
 func numberIsNotNegative(r *row, _ *Input) string {
 	// A chain can, in principle, cost its stakers more than it pays.
-	if r.o.Value == nil || r.o.Value.Sign() >= 0 || r.o.Metric == sdk.BenchmarkAPR {
+	if r.o.Value == nil || r.o.Value.Sign() >= 0 || slices.Contains(yields, r.o.Metric) {
 		return ""
 	}
 	return fmt.Sprintf("%s is %s; it cannot be negative", r.o.Metric, decimal(amount(r.o)))

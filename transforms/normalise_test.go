@@ -236,6 +236,8 @@ func TestPossibleObservationsAreKept(t *testing.T) {
 		{"a rate at the lower bound", read(sdk.ExchangeRateMetric, "500000000000000000")},
 		{"a fee of everything", read(sdk.FeeRewardBPS, "10000", func(o *sdk.Observation) { o.Decimals = 0 })},
 		{"a negative benchmark", read(sdk.BenchmarkAPR, "-"+eth("0")+"1")},
+		{"a negative claim", read(sdk.APRClaimed, "-"+eth("0")+"1")},
+		{"what an API says of a token of a chain", read(sdk.APYClaimed, "1", func(o *sdk.Observation) { o.Token, o.Basis = "bsol", sdk.API })},
 		{"a benchmark read on another chain than its token's", read(sdk.BenchmarkAPR, "1", func(o *sdk.Observation) { o.Token = "sol-staking" })},
 		{"a duration", read(sdk.SlotSeconds, "2", func(o *sdk.Observation) { o.Decimals = 1 })},
 		{"a supply of zero that was never more", read(sdk.LSTSupply, "0")},

@@ -19,6 +19,7 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/internal/ingest"
 	"github.com/lst-pipeline/lst-pipeline/internal/query"
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
+	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
 // check is one line of the doctor.
@@ -52,7 +53,7 @@ what is wrong. It writes nothing. Exit code 3 says that something fails.`,
 			plugins := a.checkPlugins(cmd.Context(), cfg, &checks)
 			checks = append(checks, checkJobs(cfg, plugins)...)
 			if !offline {
-				checks = append(checks, checkEndpoints(cmd.Context(), cfg, standstills(cfg, plugins, time.Now()))...)
+				checks = append(checks, checkEndpoints(cmd.Context(), cfg, standstills(cfg, plugins, time.Now()), declaredPaths(plugins))...)
 			}
 			checks = append(checks, checkDatabase(cmd.Context(), cfg)...)
 			checks = append(checks, checkDisk("disk of the database", filepath.Dir(cfg.Database), cfg.Database))
@@ -115,6 +116,17 @@ func (a *app) checkPlugins(ctx context.Context, cfg *config.Config, checks *[]ch
 	return plugins
 }
 
+// declaredPaths are what plugins read of each API.
+func declaredPaths(plugins []*ingest.Plugin) map[sdk.ChainID][]string {
+	paths := map[sdk.ChainID][]string{}
+	for _, p := range plugins {
+		for _, need := range p.Description.Chains {
+			paths[need.Chain] = append(paths[need.Chain], need.Paths...)
+		}
+	}
+	return paths
+}
+
 // checkJobs looks for plugins whose chains a job cannot give them.
 func checkJobs(cfg *config.Config, plugins []*ingest.Plugin) []check {
 	var checks []check
@@ -122,13 +134,13 @@ func checkJobs(cfg *config.Config, plugins []*ingest.Plugin) []check {
 		var missing []string
 		series := 0
 		for _, p := range plugins {
-			if p.Err != nil || len(j.Plugins) > 0 && !slices.Contains(j.Plugins, p.Binary.Name) {
+			if p.Err != nil || len(j.Plugins) > 0 && !slices.Contains(j.Plugins, p.Binary.Name) || len(j.Plugins) == 0 && !p.ReadsChain() {
 				continue
 			}
 			for _, need := range p.Description.Chains {
 				chain, configured := cfg.Chain(string(need.Chain))
 				switch {
-				case len(j.Chains) > 0 && !slices.Contains(j.Chains, string(need.Chain)) || need.Offline && len(j.Plugins) == 0:
+				case len(j.Chains) > 0 && !slices.Contains(j.Chains, string(need.Chain)):
 				case need.Offline || configured && len(chain.Endpoints) > 0:
 					series++
 				default:

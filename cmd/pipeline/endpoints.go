@@ -16,6 +16,7 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/config"
 	"github.com/lst-pipeline/lst-pipeline/internal/gateway"
 	"github.com/lst-pipeline/lst-pipeline/sdk"
+	"github.com/lst-pipeline/lst-pipeline/sdk/rest"
 )
 
 // How far the head of a chain may be behind this machine's clock before one of the
@@ -26,7 +27,7 @@ const (
 )
 
 // checkEndpoints asks each endpoint by itself, all at once.
-func checkEndpoints(ctx context.Context, cfg *config.Config, needs map[sdk.ChainID]standstill) []check {
+func checkEndpoints(ctx context.Context, cfg *config.Config, needs map[sdk.ChainID]standstill, paths map[sdk.ChainID][]string) []check {
 	var endpoints []gateway.Chain
 	var checks []check
 	for _, c := range gatewayChains(cfg) {
@@ -42,7 +43,7 @@ func checkEndpoints(ctx context.Context, cfg *config.Config, needs map[sdk.Chain
 	found, reaches := make([]check, len(endpoints)), make([]*reach, len(endpoints))
 	var all sync.WaitGroup
 	for i, c := range endpoints {
-		all.Go(func() { found[i], reaches[i] = checkEndpoint(ctx, c, needs[c.ID].most) })
+		all.Go(func() { found[i], reaches[i] = checkEndpoint(ctx, c, needs[c.ID].most, paths[c.ID]) })
 	}
 	all.Wait()
 	checks = append(checks, found...)
@@ -62,13 +63,13 @@ func checkEndpoints(ctx context.Context, cfg *config.Config, needs map[sdk.Chain
 }
 
 // checkEndpoint asks one endpoint for its identity, its newest final block, its
-// head beside our clock, and old state, also that as old as need. The reach is nil if
-// it was not found out.
-func checkEndpoint(ctx context.Context, chain gateway.Chain, need time.Duration) (check, *reach) {
+// head beside our clock, and old state, also that as old as need; one of an API for the
+// paths that plugins read. The reach is nil if it was not found out.
+func checkEndpoint(ctx context.Context, chain gateway.Chain, need time.Duration, paths []string) (check, *reach) {
 	ctx, cancel := context.WithTimeout(ctx, endpointTimeout)
 	defer cancel()
 	c := check{what: fmt.Sprintf("endpoint %s (%s)", chain.Endpoints[0].Alias, chain.ID), state: "ok"}
-	found, reached, err := askEndpoint(ctx, chain, need)
+	found, reached, err := askEndpoint(ctx, chain, need, paths)
 	c.found = strings.Join(found, ", ")
 	if err == nil {
 		return c, reached
@@ -108,17 +109,21 @@ type depthError struct{ err error }
 func (e *depthError) Error() string { return fmt.Sprintf("it does not have old state: %v", e.err) }
 func (e *depthError) Unwrap() error { return e.err }
 
-func askEndpoint(ctx context.Context, chain gateway.Chain, need time.Duration) (found []string, reached *reach, err error) {
-	g, err := gateway.New(gateway.Options{Chains: []gateway.Chain{chain}, Attempts: 2, SolanaGrace: time.Hour})
+func askEndpoint(ctx context.Context, chain gateway.Chain, need time.Duration, paths []string) (found []string, reached *reach, err error) {
+	g, err := gateway.New(gateway.Options{Chains: []gateway.Chain{chain}, Attempts: 2, PresentGrace: time.Hour})
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, g.Close()) }()
-	session, err := g.Open(ctx, gateway.Scope{Chain: chain.ID, Plugin: "doctor", Tick: time.Now()})
+	session, err := g.Open(ctx, gateway.Scope{Chain: chain.ID, Plugin: "doctor", Tick: time.Now(), Paths: paths})
 	if err != nil {
 		return nil, nil, err
 	}
 	defer session.Close()
+	if chain.Kind == gateway.API {
+		found, err = askAPI(ctx, session, paths)
+		return found, nil, err
+	}
 	// The gateway knows best what is wrong, and hides the address.
 	ask := func(into any, method string, params ...any) error {
 		err := call(ctx, session.URL(), into, method, params...)
@@ -199,15 +204,13 @@ func beaconHead(ctx context.Context, g *gateway.Gateway, chain sdk.ChainID, sess
 	if err != nil {
 		return head, "", err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, session.URL()+"/eth/v1/beacon/headers/head", nil)
+	raw, err := rest.Get(ctx, session.URL(), "/eth/v1/beacon/headers/head")
+	if cause := session.Err(); cause != nil {
+		return head, "", cause
+	}
 	if err != nil {
 		return head, "", err
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return head, "", errors.New("no answer in time") // err shows the session's address
-	}
-	defer resp.Body.Close()
 	var answer struct {
 		Data struct {
 			Header struct {
@@ -217,16 +220,27 @@ func beaconHead(ctx context.Context, g *gateway.Gateway, chain sdk.ChainID, sess
 			} `json:"header"`
 		} `json:"data"`
 	}
-	err = json.NewDecoder(io.LimitReader(resp.Body, 8<<20)).Decode(&answer)
-	if cause := session.Err(); cause != nil {
-		return head, "", cause
-	}
+	err = json.Unmarshal(raw.Body, &answer)
 	top := answer.Data.Header.Message.Slot
 	if err != nil || top < a.Height {
 		return head, "", errors.New("it does not tell its head")
 	}
 	ahead := top - a.Height
 	return a.Time.Add(time.Duration(ahead) * 12 * time.Second), fmt.Sprintf("slot %d, %d of them not final", top, ahead), nil
+}
+
+// askAPI asks for every path that a plugin reads.
+func askAPI(ctx context.Context, session *gateway.Session, paths []string) (found []string, err error) {
+	if len(paths) == 0 {
+		return []string{"not asked: no plugin reads it"}, nil
+	}
+	for _, path := range paths {
+		if _, err := rest.Get(ctx, session.URL(), path); err != nil {
+			return found, err // of the gateway, with its kind
+		}
+		found = append(found, "it answers "+path)
+	}
+	return found, nil
 }
 
 // call asks one JSON-RPC question.

@@ -76,9 +76,9 @@ func (a *app) openEngine(ctx context.Context, cfg *config.Config, opt engineOpti
 	if e.gateway == nil {
 		if e.gateway, err = gateway.New(gateway.Options{
 			Chains: gatewayChains(cfg), Record: opt.record, Replay: opt.replay, Logger: e.log,
-			// The planner asks Solana only for the newest tick of a job; how old that may
-			// be is the schedule's business.
-			SolanaGrace: 366 * 24 * time.Hour,
+			// The planner asks what answers only for now for the newest tick of a job; how old
+			// that may be is the schedule's business.
+			PresentGrace: 366 * 24 * time.Hour,
 		}); err != nil {
 			return nil, withCode(exitUsage, err)
 		}
@@ -180,14 +180,13 @@ func gatewayChains(cfg *config.Config) []gateway.Chain {
 	return chains
 }
 
+// heightKinds is what a height counts, by kind of chain.
+var heightKinds = map[string]string{config.EVM: "block", config.Solana: "slot", config.Beacon: "slot", config.API: "none"}
+
 func storeChains(cfg *config.Config) []store.Chain {
 	var chains []store.Chain
 	for _, c := range cfg.Chains {
-		kind := "block"
-		if c.Kind != config.EVM {
-			kind = "slot"
-		}
-		chains = append(chains, store.Chain{ID: sdk.ChainID(c.Name), Kind: c.Kind, Name: c.Title, NativeAsset: c.NativeAsset, HeightKind: kind})
+		chains = append(chains, store.Chain{ID: sdk.ChainID(c.Name), Kind: c.Kind, Name: c.Title, NativeAsset: c.NativeAsset, HeightKind: heightKinds[c.Kind]})
 	}
 	return chains
 }

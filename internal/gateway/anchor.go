@@ -13,12 +13,13 @@ import (
 )
 
 // Anchor returns the point of a chain that stands for a tick: on EVM chains and the
-// beacon chain the last block at or before it, on Solana the finalised slot now.
+// beacon chain the last block at or before it, on Solana the finalised slot now, of an
+// API the moment now, with neither height nor hash.
 //
 // On EVM chains the block of a tick of the last minutes is not final yet and may be
 // replaced; its anchor is provisional. A tick that the chain has not reached
 // (Options.AnchorGrace), and on the beacon chain one that is not final, is an error of
-// kind transient; a past tick on Solana one of kind unrecoverable; a tick before the
+// kind transient; a past tick on Solana or of an API one of kind unrecoverable; a tick before the
 // first block one of kind no_data.
 func (g *Gateway) Anchor(ctx context.Context, id sdk.ChainID, tick time.Time) (sdk.Anchor, error) {
 	anchors, errs := g.Anchors(ctx, id, []time.Time{tick})
@@ -46,6 +47,8 @@ func (g *Gateway) Anchors(ctx context.Context, id sdk.ChainID, ticks []time.Time
 		s.solana(ctx)
 	case c.Kind == Beacon:
 		s.beacon(ctx)
+	case c.Kind == API:
+		s.api()
 	case g.player != nil:
 		s.replayed()
 	default:

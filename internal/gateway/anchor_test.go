@@ -422,7 +422,7 @@ func TestSolanaAnchorsComeFromTheClock(t *testing.T) {
 		t.Errorf("asked %s", got)
 	}
 	_, errs := g.Anchors(t.Context(), "solana", []time.Time{now.Add(-11 * time.Minute), now.Add(-9 * time.Minute), now.Add(11 * time.Minute)})
-	if sdk.KindOf(errs[0]) != sdk.KindUnrecoverable || !strings.Contains(errs[0].Error(), "Solana state of the past cannot be read") ||
+	if sdk.KindOf(errs[0]) != sdk.KindUnrecoverable || !strings.Contains(errs[0].Error(), "its past cannot be read") ||
 		errs[1] != nil || sdk.KindOf(errs[2]) != sdk.KindTransient {
 		t.Errorf("errors %v", errs)
 	}

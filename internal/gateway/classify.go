@@ -41,6 +41,12 @@ type trouble struct {
 
 func (t *trouble) Error() string { return fmt.Sprintf("endpoint %q: %s", t.alias, t.text) }
 
+// wrongURL is what a URL is not, by kind of chain, when nobody is there.
+var wrongURL = map[string]string{
+	EVM: "is not a JSON-RPC server", Solana: "is not a JSON-RPC server", Beacon: "is not a beacon node",
+	API: "has not got this path",
+}
+
 // httpTrouble says what a status other than 200 means.
 func httpTrouble(kind string, status int) *trouble {
 	t := &trouble{class: classHTTP, kind: sdk.KindTransient, text: fmt.Sprintf("http %d", status)}
@@ -57,10 +63,7 @@ func httpTrouble(kind string, status int) *trouble {
 		t.text += ": the endpoint's key is missing or wrong"
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status/100 == 3:
 		t.kind, t.ruleOut, t.fault = sdk.KindConfig, true, true
-		t.text += ": the endpoint's URL is not a JSON-RPC server"
-		if kind == Beacon {
-			t.text = strings.TrimSuffix(t.text, "JSON-RPC server") + "beacon node"
-		}
+		t.text += ": the endpoint's URL " + wrongURL[kind]
 	case status/100 == 5, status == http.StatusRequestTimeout:
 		t.fault = true
 	default: // 402, 403 and other refusals: another endpoint may serve
@@ -84,8 +87,8 @@ func has(text string, phrases ...string) bool {
 // so for EVM chains the message decides where the code does not.
 func rpcTrouble(kind string, e *rpcError) *trouble {
 	msg := strings.ToLower(e.Message)
-	if kind == Beacon {
-		return nil // sorted by its status already, see beaconAnswer
+	if isREST(kind) {
+		return nil // sorted by its status already, see restAnswer
 	}
 	t := &trouble{kind: sdk.KindTransient, text: fmt.Sprintf("json-rpc error %d: %s", e.Code, shorten(e.Message, 160))}
 	if kind == Solana {

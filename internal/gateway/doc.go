@@ -2,8 +2,8 @@
 //
 // A task opens a Session and hands its loopback address to the plugin. The
 // gateway adds what the plugin must not know (URLs, keys, budgets), passes
-// JSON-RPC or the Beacon API of Ethereum's consensus layer through with the bytes
-// of every result unchanged, retries what may go away and fails over between the
+// JSON-RPC, the Beacon API of Ethereum's consensus layer and declared paths of HTTP
+// APIs through with the bytes of every result unchanged, retries what may go away and fails over between the
 // endpoints of a chain. It writes the traffic to a folder (Options.Record) or
 // answers from such a folder without a network (Options.Replay), and it finds the
 // anchor of a tick.
@@ -13,8 +13,8 @@
 // jsonrpc.go the wire, endpoint.go one exchange with one endpoint, retry.go
 // failover and backoff, classify.go what an error means, verify.go the second
 // opinion, method.go what a plugin may ask, recording.go and replay.go the
-// folder, beacon.go the Beacon API, anchor*.go the search for blocks and slots,
-// secret.go redaction.
+// folder, rest.go what has paths, beacon.go the Beacon API, anchor*.go the search for
+// blocks, slots and moments, secret.go redaction.
 //
 // It does not promise that an endpoint tells the truth (Chain.Verify asks a
 // second one), does not decode values, and keeps nothing on disk but

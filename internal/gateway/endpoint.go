@@ -45,8 +45,8 @@ type endpoint struct {
 func newEndpoint(c *chain, e Endpoint, transport http.RoundTripper) *endpoint {
 	e.Timeout = cmpOr(e.Timeout, 30*time.Second)
 	e.MaxBatch = cmpOr(e.MaxBatch, 100)
-	if c.Kind == Beacon {
-		e.MaxBatch = 1 // the Beacon API has no batches
+	if isREST(c.Kind) {
+		e.MaxBatch = 1 // paths have no batches
 	}
 	e.Burst = cmpOr(e.Burst, max(1, int(math.Ceil(e.RatePerSecond))))
 	limit := rate.Limit(e.RatePerSecond)
@@ -245,8 +245,8 @@ func (e *endpoint) exchange(parent context.Context, calls []call, t tallies) (ou
 		} else if res.StatusCode == http.StatusTooManyRequests {
 			e.leaveAlone(e.chain.pause)
 		}
-		if e.chain.Kind == Beacon {
-			return e.beaconAnswer(calls[0], res.StatusCode, raw)
+		if isREST(e.chain.Kind) {
+			return e.restAnswer(calls[0], res.StatusCode, raw)
 		}
 		// Some servers put a proper JSON-RPC error behind HTTP 400.
 		if answers, bad := decodeAnswers(e.chain.secrets.body(raw), len(calls)); res.StatusCode == http.StatusBadRequest &&
@@ -262,8 +262,8 @@ func (e *endpoint) exchange(parent context.Context, calls []call, t tallies) (ou
 		return nil, &trouble{class: classOversize, kind: sdk.KindConfig, ruleOut: true, split: true,
 			text: fmt.Sprintf("the answer is larger than %d bytes (max_body)", e.chain.maxBody)}
 	}
-	if e.chain.Kind == Beacon {
-		return e.beaconAnswer(calls[0], res.StatusCode, e.chain.secrets.body(raw))
+	if isREST(e.chain.Kind) {
+		return e.restAnswer(calls[0], res.StatusCode, e.chain.secrets.body(raw))
 	}
 	out, err = decodeAnswers(e.chain.secrets.body(raw), len(calls))
 	if err != nil {
@@ -274,8 +274,8 @@ func (e *endpoint) exchange(parent context.Context, calls []call, t tallies) (ou
 
 // request is the HTTP request of the calls.
 func (e *endpoint) request(ctx context.Context, calls []call) (req *http.Request, err error) {
-	if e.chain.Kind == Beacon {
-		req, err = e.beaconRequest(ctx, calls[0])
+	if isREST(e.chain.Kind) {
+		req, err = e.restRequest(ctx, calls[0])
 	} else {
 		req, err = http.NewRequestWithContext(ctx, http.MethodPost, e.URL, bytes.NewReader(encodeCalls(calls)))
 	}

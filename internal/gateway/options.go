@@ -14,15 +14,15 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
-// Endpoint is one JSON-RPC server, or one beacon node, of a chain. Only the alias ever leaves the
-// gateway.
+// Endpoint is one JSON-RPC server, beacon node or API of a chain. Only the alias ever
+// leaves the gateway.
 type Endpoint struct {
 	Alias   string
 	URL     string
 	Headers map[string]string
 	// RatePerSecond and Burst are the budget in JSON-RPC calls (providers count
-	// each call of a batch) or requests of a beacon node, shared by all sessions. 0 means no limit; Burst
-	// defaults to one second's worth.
+	// each call of a batch) or requests of what has paths, shared by all sessions. 0
+	// means no limit; Burst defaults to one second's worth.
 	RatePerSecond float64
 	Burst         int
 	// MaxBatch is how many calls one HTTP request may carry; default 100. It
@@ -39,12 +39,13 @@ const (
 	EVM    = "evm"
 	Solana = "solana"
 	Beacon = "beacon" // Ethereum's consensus layer, over the Beacon API
+	API    = "api"    // no chain: an HTTP API that answers for now, with JSON
 )
 
 // Chain is a chain with its pool of endpoints in order of preference.
 type Chain struct {
 	ID   sdk.ChainID
-	Kind string // evm | solana | beacon
+	Kind string // evm | solana | beacon | api
 	// NetworkID is the eth_chainId an endpoint must answer; 0 asks nothing.
 	NetworkID uint64
 	// Genesis is the genesis hash a Solana endpoint must answer, or the genesis
@@ -77,9 +78,10 @@ type Options struct {
 	Attempts            int
 	Backoff, MaxBackoff time.Duration
 	// AnchorGrace is how far before a tick the newest block of an EVM chain may be and
-	// still stand for it (default 1 min); SolanaGrace the age from which Solana's
-	// state counts as past and unreadable (default 10 min).
-	AnchorGrace, SolanaGrace time.Duration
+	// still stand for it (default 1 min); PresentGrace the age from which a tick counts
+	// as past, and is lost, where only the present can be read: of Solana and of an API
+	// (default 10 min).
+	AnchorGrace, PresentGrace time.Duration
 	// Now is the clock for the age of a tick; default time.Now.
 	Now func() time.Time
 	// Transport replaces the HTTP transport of all endpoints, and Listener the
@@ -101,7 +103,7 @@ func (o Options) withDefaults() Options {
 	o.Backoff = cmpOr(o.Backoff, 250*time.Millisecond)
 	o.MaxBackoff = max(cmpOr(o.MaxBackoff, 15*time.Second), o.Backoff+1)
 	o.AnchorGrace = cmpOr(o.AnchorGrace, time.Minute)
-	o.SolanaGrace = cmpOr(o.SolanaGrace, 10*time.Minute)
+	o.PresentGrace = cmpOr(o.PresentGrace, 10*time.Minute)
 	return o
 }
 
@@ -133,14 +135,14 @@ func (o Options) check() error {
 			bad("chain %s: named twice", c.ID)
 		}
 		seen[c.ID] = true
-		if c.Kind != EVM && c.Kind != Solana && c.Kind != Beacon {
-			bad("chain %s: kind %q is none of evm, solana and beacon", c.ID, c.Kind)
+		if c.Kind != EVM && c.Kind != Solana && !isREST(c.Kind) {
+			bad("chain %s: kind %q is none of evm, solana, beacon and api", c.ID, c.Kind)
 		}
 		if c.Verify > 2 || c.Verify < 0 {
 			bad("chain %s: verify must be 0, 1 or 2", c.ID)
 		}
 		if c.Verify == 2 && c.Kind != EVM {
-			bad("chain %s: verify 2 is for chains of kind evm: reads of a %s chain cannot be compared", c.ID, c.Kind)
+			bad("chain %s: verify 2 is for chains of kind evm: reads of one of kind %s cannot be compared", c.ID, c.Kind)
 		}
 		if o.Replay != "" {
 			continue

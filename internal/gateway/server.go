@@ -37,19 +37,19 @@ func (g *Gateway) serve(ln net.Listener) {
 }
 
 // ServeHTTP answers JSON-RPC for the session the path names, or, if that is of a
-// beacon chain, the Beacon API below it.
+// beacon chain or an API, what has paths below it.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	token, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	g.mu.Lock()
 	s := g.sessions[token]
 	g.mu.Unlock()
-	if s == nil || rest != "" && s.chain.Kind != Beacon || !s.enter() {
+	if s == nil || rest != "" && !isREST(s.chain.Kind) || !s.enter() {
 		refuse(w, http.StatusNotFound, &rpcError{Code: codeGateway, Message: "this session is unknown or closed"})
 		return
 	}
 	defer s.calls.Done()
-	if s.chain.Kind == Beacon {
-		g.serveBeacon(w, r, s, rest)
+	if isREST(s.chain.Kind) {
+		g.serveREST(w, r, s, rest)
 		return
 	}
 	if r.Method != http.MethodPost {

@@ -6,7 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +22,7 @@ type Scope struct {
 	Chain  sdk.ChainID
 	Plugin string
 	Tick   time.Time // the first tick of the task
+	Paths  []string  // of an API: all that may be asked, by GET
 }
 
 // Session is the door of one task to one chain. It is safe for concurrent use.
@@ -69,7 +74,7 @@ func (g *Gateway) Open(ctx context.Context, scope Scope) (*Session, error) {
 // URL is the address for the plugin: a loopback port and an unguessable path.
 func (s *Session) URL() string { return s.g.base + s.token }
 
-// Seen reports whether a JSON-RPC result with this SHA-256 (hex, of the raw
+// Seen reports whether a result with this SHA-256 (hex, of the raw
 // bytes) passed through the session, and the alias of the endpoint it came from.
 func (s *Session) Seen(digest string) (alias string, ok bool) {
 	raw, err := hex.DecodeString(digest)
@@ -161,8 +166,8 @@ func (s *Session) do(ctx context.Context, calls []call) []reply {
 	var allowed []call
 	var index []int
 	for i, c := range calls {
-		if !mayRead(s.chain.Kind, c.method) {
-			replies[i].fail = sdk.Errorf(sdk.KindConfig, "method %q is %w: a plugin may only read %s", shorten(c.method, 64), errRefused, s.chain.ID)
+		if !s.mayRead(c.method) {
+			replies[i].fail = sdk.Errorf(sdk.KindConfig, "method %q is %w: a plugin may only read %s%s", shorten(c.method, 64), errRefused, s.chain.ID, s.declared())
 			continue
 		}
 		allowed = append(allowed, c)
@@ -176,6 +181,24 @@ func (s *Session) do(ctx context.Context, calls []call) []reply {
 		}
 	}
 	return replies
+}
+
+// mayRead reports whether the plugin may use a method. What is a read of an API only
+// the plugin knows, so it has said before which paths it will ask for.
+func (s *Session) mayRead(method string) bool {
+	if s.chain.Kind == API {
+		path, isGet := strings.CutPrefix(method, http.MethodGet+" ")
+		return isGet && slices.Contains(s.scope.Paths, path)
+	}
+	return mayRead(s.chain.Kind, method)
+}
+
+// declared says what may be read of an API.
+func (s *Session) declared() string {
+	if s.chain.Kind != API {
+		return ""
+	}
+	return fmt.Sprintf(", and of that by GET the paths its card declares: %q", s.scope.Paths)
 }
 
 // note remembers a reply: its digest, its recording, its error.

@@ -31,6 +31,9 @@ func checkDescription(d sdk.Description, name string) error {
 		case chains[c.Chain]:
 			mistake("chain %q is named twice", c.Chain)
 		}
+		if err := c.Check(); err != nil {
+			mistake("chain %q: %v", c.Chain, err)
+		}
 		chains[c.Chain] = true
 	}
 	protocols := map[sdk.ProtocolID]bool{}

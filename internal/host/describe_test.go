@@ -29,6 +29,8 @@ func TestDescriptionTheWarehouseCannotHoldIsRefused(t *testing.T) {
 		`calls itself "lidoo"`:              func(d *sdk.Description) { d.Name = "lidoo" },
 		"no version":                        func(d *sdk.Description) { d.Version = "" },
 		"names no chain":                    func(d *sdk.Description) { d.Chains = nil },
+		`path "/v1/../admin" is not like`:   func(d *sdk.Description) { d.Chains[0].Paths = []string{"/v1/rate", "/v1/../admin"} },
+		"nor can its past be read":          func(d *sdk.Description) { d.Chains[0].Paths, d.Chains[0].ReadsPast = []string{"/v1"}, true },
 		"a chain has no id":                 func(d *sdk.Description) { d.Chains[0].Chain = "" },
 		`chain "ethereum" is named twice`:   func(d *sdk.Description) { d.Chains = append(d.Chains, d.Chains[0]) },
 		"a protocol has no id":              func(d *sdk.Description) { d.Protocols[0].ID = "" },

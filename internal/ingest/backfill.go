@@ -238,7 +238,7 @@ func (s Stretch) live() []time.Time {
 func (r *Runner) estimateAnchors(ctx context.Context, rng Range, plan *Backfill) error {
 	byChain := map[sdk.ChainID][]time.Time{}
 	for _, s := range plan.Stretches {
-		if s.need.Offline {
+		if s.need.Offline || s.need.IsAPI() {
 			continue
 		}
 		byChain[s.Chain] = append(byChain[s.Chain], s.live()...)

@@ -51,12 +51,13 @@ func (r *Runner) Due(ctx context.Context, jobs []Job, plugins []*Plugin, chains 
 
 // takes reports whether the job uses the plugin: those it names, or every plugin
 // that reads a chain. A plugin that carries its numbers itself must be named, or
-// each tick would load all of them again.
+// each tick would load all of them again; so must one that only asks APIs, which
+// change by the day and do not like to be asked by the hour.
 func (j Job) takes(p *Plugin) bool {
 	if len(j.Plugins) > 0 {
 		return slices.Contains(j.Plugins, p.Binary.Name)
 	}
-	return slices.ContainsFunc(p.Description.Chains, func(n sdk.ChainNeed) bool { return !n.Offline })
+	return p.ReadsChain()
 }
 
 func (r *Runner) dueSeries(ctx context.Context, job Job, p *Plugin, need sdk.ChainNeed, now time.Time) ([]Work, error) {

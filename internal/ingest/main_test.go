@@ -97,7 +97,7 @@ func open(ctx context.Context, s setup, now func() time.Time, names ...string) (
 		return nil, err
 	}
 	p.gate, err = gateway.New(gateway.Options{
-		Now: now, Logger: log, Attempts: 1, SolanaGrace: 366 * 24 * time.Hour,
+		Now: now, Logger: log, Attempts: 1, PresentGrace: 366 * 24 * time.Hour,
 		Chains: []gateway.Chain{
 			{ID: "ethereum", Kind: gateway.EVM, NetworkID: 1, Endpoints: []gateway.Endpoint{{Alias: "eth", URL: s.Ethereum, Archive: true}}},
 			{ID: "solana", Kind: gateway.Solana, Endpoints: []gateway.Endpoint{{Alias: "sol", URL: s.Solana}}},

@@ -145,6 +145,12 @@ func (p *Plugin) need(chain sdk.ChainID) (sdk.ChainNeed, bool) {
 	return sdk.ChainNeed{}, false
 }
 
+// ReadsChain reports whether the plugin reads a chain. Only such a plugin is read by a
+// job that does not name it.
+func (p *Plugin) ReadsChain() bool {
+	return slices.ContainsFunc(p.Description.Chains, func(n sdk.ChainNeed) bool { return !n.Offline && !n.IsAPI() })
+}
+
 // readsOneOf reports whether the plugin reads at least one of the chains.
 func (p *Plugin) readsOneOf(chains []sdk.ChainID) bool {
 	return slices.ContainsFunc(p.Description.Chains, func(n sdk.ChainNeed) bool {

@@ -15,7 +15,7 @@ import (
 func (w *world) shelve(t *testing.T, record, replay string) *gateway.Gateway {
 	t.Helper()
 	g, err := gateway.New(gateway.Options{
-		Now: w.clock.now, Attempts: 1, SolanaGrace: 366 * 24 * time.Hour, Record: record, Replay: replay,
+		Now: w.clock.now, Attempts: 1, PresentGrace: 366 * 24 * time.Hour, Record: record, Replay: replay,
 		Chains: []gateway.Chain{{ID: "solana", Kind: gateway.Solana, Endpoints: []gateway.Endpoint{{Alias: "sol", URL: w.SolanaURL}}}},
 	})
 	if err != nil {

@@ -48,7 +48,7 @@ func (r *Runner) Reread(ctx context.Context, rd Reading) ([]sdk.Observation, err
 	var session *gateway.Session
 	if !need.Offline {
 		var err error
-		if session, err = r.Gateway.Open(ctx, gateway.Scope{Chain: rd.Chain, Plugin: rd.Plugin.Binary.Name, Tick: rd.Tick}); err != nil {
+		if session, err = r.Gateway.Open(ctx, gateway.Scope{Chain: rd.Chain, Plugin: rd.Plugin.Binary.Name, Tick: rd.Tick, Paths: need.Paths}); err != nil {
 			return nil, err
 		}
 		defer session.Close()

@@ -67,7 +67,7 @@ func (r *Runner) runWork(ctx context.Context, runID string, process *host.Proces
 
 	endpoint := ""
 	if !need.Offline {
-		rd.session, err = r.network(w).Open(ctx, gateway.Scope{Chain: w.Chain, Plugin: w.Plugin, Tick: rd.ticks[0]})
+		rd.session, err = r.network(w).Open(ctx, gateway.Scope{Chain: w.Chain, Plugin: w.Plugin, Tick: rd.ticks[0], Paths: need.Paths})
 		if err != nil {
 			return r.fail(ctx, runID, w, rd.ticks, err, record)
 		}

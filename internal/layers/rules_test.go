@@ -25,6 +25,7 @@ var arrows = []arrow{
 	{"sdk/proto/...", nil},
 	{"sdk/card", []string{"sdk"}},
 	{"sdk/evm", []string{"sdk"}},
+	{"sdk/rest", []string{"sdk"}},
 	{"sdk/solana", []string{"sdk"}},
 	{"sdk/wire", []string{"sdk", "sdk/proto/..."}},
 	{"sdk/serve", []string{"sdk", "sdk/wire", "sdk/proto/..."}},

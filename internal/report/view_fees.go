@@ -149,15 +149,19 @@ func (d *Data) takeTable() table {
 }
 
 func (d *Data) claimsTable() table {
-	t := table{Caption: "Claimed and paid", Wide: true, Head: heads("Token", "#Net APR", "#Gross APR", "#Claimed APR", "#Claimed − net", "Claimed", "Basis of the claim")}
+	t := table{Caption: "Claimed and paid", Wide: true, Head: heads(
+		"Token", "#Net APR", "#Gross APR", "#Claimed APR", "#Claimed − net", "#Net APY", "#Claimed APY", "#Claimed − net", "Claimed", "Basis of the claim")}
 	for _, r := range d.rows("claims") {
-		diff := unknown
-		if v, ok := r.number("claimed_diff_pp"); ok {
-			diff = signed(v, 2) + " pp"
+		diff := func(column string) cell {
+			if v, ok := r.number(column); ok {
+				return number(signed(v, 2) + " pp")
+			}
+			return number(unknown)
 		}
 		t.Rows = append(t.Rows, tableRow{Cells: []cell{
 			label(r.textOr("token", unknown)), number(percent(r.number("apr_net_pct"))), number(percent(r.number("apr_gross_pct"))),
-			number(percent(r.number("apr_claimed_pct"))), number(diff), label(when(r, "claimed_at")), label(r.textOr("basis", unknown)),
+			number(percent(r.number("apr_claimed_pct"))), diff("apr_diff_pp"),
+			number(percent(r.number("apy_net_pct"))), number(percent(r.number("apy_claimed_pct"))), diff("apy_diff_pp"), label(when(r, "claimed_at")), label(r.textOr("basis", unknown)),
 		}})
 	}
 	return t

@@ -61,7 +61,7 @@ func newShop(t *testing.T, dir string, maxRSS int64) *shop {
 	log := slog.New(slog.DiscardHandler)
 	s := &shop{}
 	now := func() time.Time { return time.Unix(0, s.at.Load()).UTC() }
-	g, err := gateway.New(gateway.Options{Logger: log, SolanaGrace: 366 * 24 * time.Hour, Chains: []gateway.Chain{
+	g, err := gateway.New(gateway.Options{Logger: log, PresentGrace: 366 * 24 * time.Hour, Chains: []gateway.Chain{
 		{ID: "ethereum", Kind: gateway.EVM, NetworkID: 1, Endpoints: []gateway.Endpoint{{Alias: "eth", URL: chains.EthereumURL}}},
 		{ID: "solana", Kind: gateway.Solana, Endpoints: []gateway.Endpoint{{Alias: "sol", URL: chains.SolanaURL}}},
 	}})

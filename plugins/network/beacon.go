@@ -1,21 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math/big"
-	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/lst-pipeline/lst-pipeline/sdk"
+	"github.com/lst-pipeline/lst-pipeline/sdk/rest"
 )
 
 // Ethereum mainnet's consensus constants.
@@ -77,24 +71,23 @@ func readBeacon(ctx context.Context, endpoint string, anchor sdk.Anchor) (sdk.Ob
 	}
 	epoch := anchor.Height/slotsPerEpoch - 2
 	path := "/eth/v1/beacon/rewards/attestations/" + strconv.FormatUint(epoch, 10)
-	raw, err := post(ctx, endpoint, path, `["0"]`)
+	answer, err := rest.Post(ctx, endpoint, path, `["0"]`)
 	if err != nil {
 		return sdk.Observation{}, err
 	}
-	best, err := idealReward(raw)
+	best, err := idealReward(answer.Body)
 	if err != nil {
-		return sdk.Observation{}, fmt.Errorf("POST %s: %w", path, err)
+		return sdk.Observation{}, fmt.Errorf("%s: %w", answer.Method, err)
 	}
 	apr := best.apr()
-	sum := sha256.Sum256(raw)
 	end := anchor.Time.Add(-time.Duration(anchor.Height-(epoch+1)*slotsPerEpoch) * secondsPerSlot * time.Second)
 	return sdk.Observation{
 		Token: ethStaking, Metric: sdk.BenchmarkAPR,
 		Value: new(big.Int).Set(apr.Num()), Divisor: divisor(apr),
 		RefTime: end, RefEpoch: epoch,
 		Quality: sdk.QualityEstimated, Reason: ethScope, Basis: sdk.OnChain,
-		Source: sdk.Source{Method: "POST " + path, Target: string(beacon), Digest: hex.EncodeToString(sum[:]),
-			Field: fmt.Sprintf("head + target + source of effective balance %d, ideal_rewards", best.balance)},
+		Source: answer.Source(string(beacon),
+			fmt.Sprintf("head + target + source of effective balance %d, ideal_rewards", best.balance)),
 	}, nil
 }
 
@@ -165,52 +158,4 @@ func (g *gwei) UnmarshalJSON(raw []byte) error {
 	}
 	*g = gwei(v)
 	return nil
-}
-
-// maxAnswer bounds one answer; with every balance up to 2048 ether it is 300 kB.
-const maxAnswer = 8 << 20
-
-// post asks the gateway and returns the bytes of the answer. Errors carry a kind
-// and never the endpoint's address.
-func post(ctx context.Context, endpoint, path, body string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint+path, bytes.NewReader([]byte(body)))
-	if err != nil {
-		return nil, sdk.Errorf(sdk.KindConfig, "POST %s: the endpoint is not a URL", path)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		var u *url.Error // holds the session's token
-		if errors.As(err, &u) {
-			err = u.Err
-		}
-		return nil, sdk.Errorf(sdk.KindTransient, "POST %s: no answer: %w", path, err)
-	}
-	defer res.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return nil, sdk.Errorf(sdk.KindTransient, "POST %s: the answer broke off: %w", path, err)
-	case len(raw) > maxAnswer:
-		return nil, sdk.Errorf(sdk.KindLayout, "POST %s: the answer is larger than %d bytes", path, maxAnswer)
-	case res.StatusCode != http.StatusOK:
-		return nil, refusal(path, res.StatusCode, raw)
-	}
-	return raw, nil
-}
-
-// refusal reads an error of the Beacon API. The gateway's own say their kind.
-func refusal(path string, status int, raw []byte) error {
-	var e struct {
-		Message string   `json:"message"`
-		Kind    sdk.Kind `json:"kind"`
-	}
-	_ = json.Unmarshal(raw, &e) // whatever else it is, the status remains
-	if e.Kind == "" {
-		e.Kind = sdk.KindTransient
-		if status/100 == 4 && status != http.StatusTooManyRequests && status != http.StatusRequestTimeout {
-			e.Kind = sdk.KindConfig
-		}
-	}
-	return sdk.Errorf(e.Kind, "POST %s: status %d: %.200s", path, status, e.Message)
 }

@@ -45,6 +45,7 @@
 //	    from: 11473216          # optional: first height that can be read
 //	    offline: false          # optional: needs no endpoint
 //	    max_anchors: 50         # optional: anchors one Fetch should carry, 0 means 1
+//	    paths: [/v1/apr]        # of an HTTP API: all that is asked of it, by GET
 //	metrics: [backing_native]   # ids of sdk.Catalogue that the plugin may emit
 //
 // Parsing is strict: an unknown key, a wrong type, a repeated id and a name the
@@ -145,11 +146,19 @@ type token struct {
 }
 
 type chain struct {
-	Chain      string `yaml:"chain"`
-	ReadsPast  bool   `yaml:"reads_past"`
-	From       uint64 `yaml:"from"`
-	Offline    bool   `yaml:"offline"`
-	MaxAnchors int    `yaml:"max_anchors"`
+	Chain      string   `yaml:"chain"`
+	ReadsPast  bool     `yaml:"reads_past"`
+	From       uint64   `yaml:"from"`
+	Offline    bool     `yaml:"offline"`
+	MaxAnchors int      `yaml:"max_anchors"`
+	Paths      []string `yaml:"paths"`
+}
+
+func (n chain) need() sdk.ChainNeed {
+	return sdk.ChainNeed{
+		Chain: sdk.ChainID(n.Chain), ReadsPast: n.ReadsPast, From: n.From,
+		Offline: n.Offline, MaxAnchors: n.MaxAnchors, Paths: n.Paths,
+	}
 }
 
 func (c file) description() sdk.Description {
@@ -175,10 +184,7 @@ func (c file) description() sdk.Description {
 		})
 	}
 	for _, n := range c.Chains {
-		d.Chains = append(d.Chains, sdk.ChainNeed{
-			Chain: sdk.ChainID(n.Chain), ReadsPast: n.ReadsPast, From: n.From,
-			Offline: n.Offline, MaxAnchors: n.MaxAnchors,
-		})
+		d.Chains = append(d.Chains, n.need())
 	}
 	for _, m := range c.Metrics {
 		d.Metrics = append(d.Metrics, sdk.MetricID(m))

@@ -50,6 +50,8 @@ chains:
     reads_past: true
     from: 11473216
     max_anchors: 50
+  - chain: lido-api
+    paths: [/v1/protocol/steth/apr/sma]
 metrics: [exchange_rate, lst_supply]
 `
 
@@ -73,7 +75,8 @@ func TestParseReadsEveryKey(t *testing.T) {
 			},
 			{ID: "wsteth", Protocol: "lido", Chain: "ethereum", Symbol: "wstETH", Decimals: 18, Underlying: "ETH", Accrual: sdk.Wrapper, RateOf: "steth", RateNeverFalls: true},
 		},
-		Chains:  []sdk.ChainNeed{{Chain: "ethereum", ReadsPast: true, From: 11473216, MaxAnchors: 50}},
+		Chains: []sdk.ChainNeed{{Chain: "ethereum", ReadsPast: true, From: 11473216, MaxAnchors: 50},
+			{Chain: "lido-api", Paths: []string{"/v1/protocol/steth/apr/sma"}}},
 		Metrics: []sdk.MetricID{sdk.ExchangeRateMetric, sdk.LSTSupply},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

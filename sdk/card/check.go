@@ -108,6 +108,9 @@ func (c file) check(source []byte) error {
 		if n.MaxAnchors < 0 {
 			k.fail(at+".max_anchors", "is %d, must not be negative", n.MaxAnchors)
 		}
+		if err := n.need().Check(); err != nil {
+			k.fail(at+".paths", "%v", err)
+		}
 	}
 	if len(c.Chains) == 0 {
 		k.fail("$.chains", "at least one chain is required")

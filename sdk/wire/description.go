@@ -41,6 +41,7 @@ func ToDescription(d sdk.Description) *pluginv1.DescribeResponse {
 			FromHeight: c.From,
 			Offline:    c.Offline,
 			MaxAnchors: ToProgress(c.MaxAnchors, 0).Done,
+			Paths:      c.Paths,
 		})
 	}
 	return m
@@ -73,6 +74,7 @@ func FromDescription(m *pluginv1.DescribeResponse) (sdk.Description, error) {
 			From:       c.GetFromHeight(),
 			Offline:    c.GetOffline(),
 			MaxAnchors: int(c.GetMaxAnchors()),
+			Paths:      c.GetPaths(),
 		})
 	}
 	return d, nil

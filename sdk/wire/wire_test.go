@@ -94,6 +94,7 @@ func TestDescriptionsSurviveTheWire(t *testing.T) {
 				Chain: sdk.ChainID(text().Draw(t, "chain")), ReadsPast: rapid.Bool().Draw(t, "past"),
 				From: rapid.Uint64().Draw(t, "from"), Offline: rapid.Bool().Draw(t, "offline"),
 				MaxAnchors: rapid.IntRange(0, math.MaxInt32).Draw(t, "max anchors"),
+				Paths:      rapid.SliceOfN(text(), 1, 3).Draw(t, "paths"),
 			}},
 		}
 		got, err := FromDescription(overWire(t, ToDescription(want)))

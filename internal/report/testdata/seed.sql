@@ -50,6 +50,7 @@ SELECT metric, token, day(n), value, 'ok', NULL, basis, day(n), 'r', 't@1' FROM 
     UNION ALL SELECT 'fee_reward_bps', 'aeth', n, 1000, 'onchain' FROM range(0, 401, 5) r(n)
     UNION ALL SELECT 'utilisation', 'aeth', n, 0.95, 'derived' FROM range(0, 401, 5) r(n)
     UNION ALL SELECT 'apr_claimed', 'aeth', n, 0.036, 'published' FROM range(0, 401, 5) r(n)
+    UNION ALL SELECT 'apy_claimed', 'csol', n, 0.075, 'api' FROM range(0, 401, 5) r(n)
     UNION ALL SELECT 'fee_reward_operators_bps', 'aeth', n, 500, 'onchain' FROM range(0, 401, 5) r(n)
     UNION ALL SELECT 'fee_reward_treasury_bps', 'aeth', n, 500, 'onchain' FROM range(0, 401, 5) r(n)
     UNION ALL SELECT 'fee_reward_bps', 'beth', n, 1400, 'onchain' FROM range(0, 401, 5) r(n)

@@ -159,12 +159,14 @@ func (x *DescribeResponse) GetChains() []*ChainNeed {
 }
 
 type ChainNeed struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Chain         string                 `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
-	ReadsPast     bool                   `protobuf:"varint,2,opt,name=reads_past,json=readsPast,proto3" json:"reads_past,omitempty"`
-	FromHeight    uint64                 `protobuf:"varint,3,opt,name=from_height,json=fromHeight,proto3" json:"from_height,omitempty"`
-	Offline       bool                   `protobuf:"varint,4,opt,name=offline,proto3" json:"offline,omitempty"`
-	MaxAnchors    uint32                 `protobuf:"varint,5,opt,name=max_anchors,json=maxAnchors,proto3" json:"max_anchors,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Chain      string                 `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
+	ReadsPast  bool                   `protobuf:"varint,2,opt,name=reads_past,json=readsPast,proto3" json:"reads_past,omitempty"`
+	FromHeight uint64                 `protobuf:"varint,3,opt,name=from_height,json=fromHeight,proto3" json:"from_height,omitempty"`
+	Offline    bool                   `protobuf:"varint,4,opt,name=offline,proto3" json:"offline,omitempty"`
+	MaxAnchors uint32                 `protobuf:"varint,5,opt,name=max_anchors,json=maxAnchors,proto3" json:"max_anchors,omitempty"`
+	// Of an HTTP API: all that the plugin may GET.
+	Paths         []string `protobuf:"bytes,6,rep,name=paths,proto3" json:"paths,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -232,6 +234,13 @@ func (x *ChainNeed) GetMaxAnchors() uint32 {
 		return x.MaxAnchors
 	}
 	return 0
+}
+
+func (x *ChainNeed) GetPaths() []string {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
 }
 
 type Protocol struct {
@@ -1307,7 +1316,7 @@ const file_lst_plugin_v1_plugin_proto_rawDesc = "" +
 	"\tprotocols\x18\x04 \x03(\v2\x17.lst.plugin.v1.ProtocolR\tprotocols\x12,\n" +
 	"\x06tokens\x18\x05 \x03(\v2\x14.lst.plugin.v1.TokenR\x06tokens\x12\x18\n" +
 	"\ametrics\x18\x06 \x03(\tR\ametrics\x120\n" +
-	"\x06chains\x18\a \x03(\v2\x18.lst.plugin.v1.ChainNeedR\x06chains\"\x9c\x01\n" +
+	"\x06chains\x18\a \x03(\v2\x18.lst.plugin.v1.ChainNeedR\x06chains\"\xb2\x01\n" +
 	"\tChainNeed\x12\x14\n" +
 	"\x05chain\x18\x01 \x01(\tR\x05chain\x12\x1d\n" +
 	"\n" +
@@ -1316,7 +1325,8 @@ const file_lst_plugin_v1_plugin_proto_rawDesc = "" +
 	"fromHeight\x12\x18\n" +
 	"\aoffline\x18\x04 \x01(\bR\aoffline\x12\x1f\n" +
 	"\vmax_anchors\x18\x05 \x01(\rR\n" +
-	"maxAnchors\"\xc7\x02\n" +
+	"maxAnchors\x12\x14\n" +
+	"\x05paths\x18\x06 \x03(\tR\x05paths\"\xc7\x02\n" +
 	"\bProtocol\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
