@@ -28,9 +28,14 @@ WITH claim AS (
         SELECT token_id, ts, basis, NULL, value
         FROM series_between('apy_claimed', $as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400), $as_of, $known_at))
     GROUP BY 1),
+steps AS MATERIALIZED (SELECT * FROM rate_step_between($as_of::TIMESTAMP - to_seconds($window::DOUBLE * 86400), $as_of, $known_at)),
+a AS MATERIALIZED (SELECT * FROM apr_windows_with('steps', [$window::DOUBLE], $as_of)),
 l AS (
-    SELECT *, CASE WHEN covers_window THEN apr_net END AS net, CASE WHEN covers_window THEN apy_net END AS compound
-    FROM league($window, $as_of, kt := $known_at) WHERE accrual <> 'benchmark')
+    SELECT f.chain_id, f.symbol, f.token_id, k.take_rate_eff, a.days_used,
+           CASE WHEN f.state IN ('fresh', 'restated') AND a.covers_window THEN a.apr_net END AS net,
+           CASE WHEN f.state IN ('fresh', 'restated') AND a.covers_window THEN a.apy_net END AS compound
+    FROM freshness($as_of, kt := $known_at) f LEFT JOIN a USING (token_id)
+    LEFT JOIN take_rate_with('a', 'steps', $window, $as_of, $known_at) k USING (token_id) WHERE f.accrual <> 'benchmark')
 SELECT l.chain_id AS chain, l.symbol AS token, round(100 * l.net, 4) AS apr_net_pct,
        round(100 * l.net / nullif(1 - l.take_rate_eff, 0), 4) AS apr_gross_pct, round(100 * claim.apr, 4) AS apr_claimed_pct,
        round(100 * (claim.apr - l.net), 4) AS apr_diff_pp, round(100 * l.compound, 4) AS apy_net_pct,

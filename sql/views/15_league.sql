@@ -26,7 +26,6 @@ CREATE OR REPLACE MACRO league(win_days, as_of, kt := 'infinity') AS TABLE
                w.from_ts, w.to_ts, w.is_frozen, w.covers_window,
                f.state IN ('fresh', 'restated') AND w.is_published AS is_ranked,
                CASE WHEN f.state IN ('fresh', 'restated', 'bench') THEN w.apr_net END AS apr_net,
-               CASE WHEN f.state IN ('fresh', 'restated', 'bench') THEN w.apy_net END AS apy_net,
                CASE WHEN f.state IN ('fresh', 'restated', 'bench') THEN y.apr_7d END AS apr_7d,
                CASE WHEN f.state IN ('fresh', 'restated', 'bench') THEN y.apr_30d END AS apr_30d,
                CASE WHEN f.state IN ('fresh', 'restated', 'bench') THEN y.apr_365d END AS apr_365d,
