@@ -35,10 +35,10 @@ build: ## Build bin/pipeline and every plugin into bin/plugins
 	@for f in bin/plugins/*; do \
 		case " $(PLUGINS) " in *" $$(basename "$$f") "*) ;; *) rm -f "$$f"; echo "removed $$f: its folder is gone";; esac; done
 
-tools: ## Install what some tests need and npm has (a local EVM, buf)
-	@if [ -n "$(BUF)" ] && [ -n "$(ANVIL)" ]; then :; \
+tools: ## Install what some tests need and npm has (a local EVM, buf, the npm client of DuckDB)
+	@if [ $(NPM)/node_modules/.package-lock.json -nt $(NPM)/package-lock.json ]; then :; \
 	elif command -v npm >/dev/null 2>&1; then \
-		printf '\033[1m==> %s\033[0m\n' "installing buf and anvil with npm"; \
+		printf '\033[1m==> %s\033[0m\n' "installing what the tests need with npm"; \
 		npm ci --prefix $(NPM) --no-audit --no-fund || echo "npm ci failed; going on without what it would have brought"; \
 	fi
 
@@ -46,10 +46,11 @@ test: build tools ## Run every test
 	@left=0; for tool in \
 		"anvil:$(ANVIL):the tests against a real EVM" \
 		"buf:$(BUF):the lint of the protobuf contract" \
+		"the npm client of DuckDB:$(wildcard $(NPM)/node_modules/@duckdb/node-api):reading copies with it" \
 		"chromium:$(CHROME):the screenshots"; do \
 		name=$${tool%%:*}; rest=$${tool#*:}; \
 		if [ -z "$${rest%%:*}" ]; then left=$$((left+1)); echo "left out, $$name is not installed: $${rest#*:}"; fi; done; \
-	if [ $$left -gt 0 ]; then echo "left out in all: $$left of 3"; fi
+	if [ $$left -gt 0 ]; then echo "left out in all: $$left of 4"; fi
 	$(call step,running the tests)
 	$(GO) test -timeout 20m ./...
 

@@ -34,7 +34,7 @@ INSERT INTO dim_token
     SELECT token_id, 'p' || token_id, chain_id, upper(token_id), NULL, 18, underlying, accrual, rate_of,
            greatest(period_h, $spacing) * 3600, greatest(period_h, $spacing) * 3600 * 3, 'p' || token_id, TIMESTAMP '2020-01-01'
     FROM gen_token;
-INSERT INTO dim_fee
+INSERT INTO dim_fee (protocol_id, fee_type, bps, recipient, valid_from, valid_to, source, plugin)
     SELECT 'p' || token_id, 'reward', 1000, 'treasury', NULL, NULL, 'card', 'p' || token_id FROM gen_token WHERE i % 3 = 1;
 INSERT INTO fact_event
     SELECT 'p' || token_id, chain_id, $origin + to_hours((i * 700)::BIGINT), NULL, if(i % 2 = 0, 'slashing', 'upgrade'), 'warning',

@@ -122,7 +122,8 @@ func TestMigrationCountsTheFactsThatAreThere(t *testing.T) {
 		t.Fatal(want)
 	}
 	for _, stmt := range []string{
-		`DROP TABLE fact_order`, `DROP TABLE methodology`, `DROP TABLE methodology_views`, `DELETE FROM schema_migration WHERE version >= 5`,
+		`DROP TABLE fact_order`, `DROP TABLE methodology`, `DROP TABLE methodology_views`,
+		`ALTER TABLE dim_fee DROP COLUMN known_at`, `ALTER TABLE dim_fee DROP COLUMN dropped_at`, `DELETE FROM schema_migration WHERE version >= 5`,
 	} {
 		if _, err := s.DB().ExecContext(t.Context(), stmt); err != nil {
 			t.Fatal(err)

@@ -80,8 +80,8 @@ func (s *Store) PutMetrics(ctx context.Context, defs []sdk.MetricDef, now time.T
 }
 
 // PutDimensions stores what a plugin says about its protocols, tokens and fees.
-// Rows that are as they were stay untouched; advertised fees are replaced as a
-// whole, per plugin. A plugin that needs no chain (published history) adds rows
+// Rows that are as they were stay untouched; an advertised fee that is said no more
+// keeps its row, with the moment it was dropped. A plugin that needs no chain (published history) adds rows
 // that are missing but does not change those of a plugin that reads the protocol.
 func (s *Store) PutDimensions(ctx context.Context, d sdk.Description, plugin string, now time.Time) error {
 	secondary := len(d.Chains) > 0
@@ -132,18 +132,26 @@ func (s *Store) PutDimensions(ctx context.Context, d sdk.Description, plugin str
 				return fmt.Errorf("token %s: %w", t.ID, err)
 			}
 		}
-		return replaceFees(ctx, conn, d, plugin)
+		return putFees(ctx, conn, d, plugin, now)
 	})
 }
 
-func replaceFees(ctx context.Context, conn *sql.Conn, d sdk.Description, plugin string) error {
-	if _, err := conn.ExecContext(ctx, `DELETE FROM dim_fee WHERE plugin = ?`, plugin); err != nil {
-		return fmt.Errorf("replace advertised fees: %w", err)
+// putFees stores what a plugin says its protocols charge, and since when it says so.
+// What it does not say any more stays, with the moment it was dropped.
+func putFees(ctx context.Context, conn *sql.Conn, d sdk.Description, plugin string, now time.Time) error {
+	exec := func(text string, args ...any) error {
+		if _, err := conn.ExecContext(ctx, text, args...); err != nil {
+			return fmt.Errorf("advertised fees: %w", err)
+		}
+		return nil
+	}
+	if err := exec(`CREATE OR REPLACE TEMP TABLE said_fee AS SELECT * EXCLUDE (known_at, dropped_at) FROM dim_fee LIMIT 0`); err != nil {
+		return err
 	}
 	for _, p := range d.Protocols {
 		for _, f := range p.Fees {
 			_, err := conn.ExecContext(ctx,
-				`INSERT INTO dim_fee (protocol_id, fee_type, bps, recipient, valid_from, valid_to, source, plugin)
+				`INSERT INTO said_fee (protocol_id, fee_type, bps, recipient, valid_from, valid_to, source, plugin)
 				 VALUES (?, ?, ?::DOUBLE, ?, ?::TIMESTAMP, ?::TIMESTAMP, ?, ?)`,
 				string(p.ID), f.Type, orNull(f.BPS), orNull(f.Recipient), orNull(f.From), orNull(f.To), f.Source, plugin)
 			if err != nil {
@@ -151,7 +159,18 @@ func replaceFees(ctx context.Context, conn *sql.Conn, d sdk.Description, plugin 
 			}
 		}
 	}
-	return nil
+	const same = `f.plugin = s.plugin AND f.dropped_at IS NULL
+		AND (f.protocol_id, f.fee_type, f.bps, f.recipient, f.valid_from, f.valid_to, f.source)
+			IS NOT DISTINCT FROM (s.protocol_id, s.fee_type, s.bps, s.recipient, s.valid_from, s.valid_to, s.source)`
+	err := exec(`UPDATE dim_fee f SET dropped_at = ? WHERE f.plugin = ? AND f.dropped_at IS NULL
+		AND NOT EXISTS (FROM said_fee s WHERE `+same+`)`, utc(now), plugin)
+	if err != nil {
+		return err
+	}
+	if err := exec(`INSERT INTO dim_fee SELECT s.*, ?, NULL FROM said_fee s WHERE NOT EXISTS (FROM dim_fee f WHERE `+same+`)`, utc(now)); err != nil {
+		return err
+	}
+	return exec(`DROP TABLE said_fee`)
 }
 
 func seconds(d time.Duration) any {

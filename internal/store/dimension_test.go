@@ -38,7 +38,7 @@ func TestADescriptionIsStoredOnceAndUpdatedWhenItChanges(t *testing.T) {
 		t.Helper()
 		got := rows(t, s, `SELECT name, launched::VARCHAR, plugin, updated_at,
 			(SELECT string_agg(token_id || ' ' || accrual || ' ' || coalesce(rate_of, '-') || ' ' || coalesce(stale_after_s, 0), ', ' ORDER BY token_id) FROM dim_token),
-			(SELECT string_agg(fee_type || ' ' || bps || ' ' || plugin, ', ') FROM dim_fee) FROM dim_protocol`)
+			(SELECT string_agg(fee_type || ' ' || bps || ' ' || plugin, ', ') FROM dim_fee WHERE dropped_at IS NULL) FROM dim_protocol`)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
@@ -58,6 +58,39 @@ func TestADescriptionIsStoredOnceAndUpdatedWhenItChanges(t *testing.T) {
 	changed.Protocols[0].Fees[0].BPS = "800"
 	put(changed, "lido", t0.Add(3*time.Hour))
 	check("Lido DAO | 2020-12-18 | lido | 2024-03-01T15:00:00Z | " + tokens + " | reward 800.0 lido")
+}
+
+func TestAFeeThatIsSaidNoMoreKeepsTheTimeItWasSaid(t *testing.T) {
+	t.Parallel()
+	s := openNew(t)
+	at := func(h int) time.Time { return t0.Add(time.Duration(h) * time.Hour) }
+	for hour, bps := range []string{"1000", "1000", "800", "1000"} {
+		d := lido("Lido")
+		d.Protocols[0].Fees[0].BPS = bps
+		if err := s.PutDimensions(t.Context(), d, "lido", at(hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := lido("Lido")
+	other.Protocols[0].Fees[0].BPS = "5"
+	if err := s.PutDimensions(t.Context(), other, "another", at(4)); err != nil { // speaks for itself only
+		t.Fatal(err)
+	}
+	want := []string{
+		"lido | 1000 | 2024-03-01T12:00:00Z | 2024-03-01T14:00:00Z",
+		"lido | 800 | 2024-03-01T14:00:00Z | 2024-03-01T15:00:00Z",
+		"lido | 1000 | 2024-03-01T15:00:00Z | <nil>",
+		"another | 5 | 2024-03-01T16:00:00Z | <nil>",
+	}
+	if diff := cmp.Diff(want, rows(t, s, "SELECT plugin, bps, known_at, dropped_at FROM dim_fee ORDER BY known_at")); diff != "" {
+		t.Error(diff)
+	}
+	said := func(hour int) []string {
+		return rows(t, s, "SELECT bps FROM fee_card('"+at(hour).Format(time.DateTime)+"') WHERE plugin = 'lido'")
+	}
+	if diff := cmp.Diff([][]string{{}, {"1000"}, {"800"}, {"1000"}}, [][]string{said(-1), said(1), said(2), said(9)}); diff != "" {
+		t.Error("as known then:", diff)
+	}
 }
 
 func TestAPluginThatReadsTheProtocolTakesOverFromHistory(t *testing.T) {

@@ -17,7 +17,7 @@
 -- methodology: 1
 WITH card AS (
     SELECT protocol_id, valid_from AS ts, lag(bps) OVER w AS was, bps AS is_now
-    FROM (SELECT protocol_id, valid_from, sum(bps) AS bps FROM dim_fee WHERE fee_type = 'reward' AND valid_from IS NOT NULL GROUP BY 1, 2)
+    FROM (SELECT protocol_id, valid_from, sum(bps) AS bps FROM fee_card($known_at) WHERE fee_type = 'reward' AND valid_from IS NOT NULL GROUP BY 1, 2)
     WINDOW w AS (PARTITION BY protocol_id ORDER BY valid_from)),
 c AS MATERIALIZED (
     SELECT token_id, ts, was, is_now, 'observed' AS source FROM setting_change_between($from, $to, $known_at) WHERE metric_id = 'fee_reward_bps'

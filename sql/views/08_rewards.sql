@@ -95,11 +95,16 @@ CREATE OR REPLACE MACRO reward_daily(d0, d1, kt := 'infinity') AS TABLE
            sum(gross_native * part) AS gross_native
     FROM p WHERE d >= d0::TIMESTAMP AND d <= d1::TIMESTAMP AND part > 0 GROUP BY 1, 2, 3;
 
+-- What the protocols said they charge, as known at a time.
+CREATE OR REPLACE MACRO fee_card(kt) AS TABLE
+    SELECT * FROM dim_fee
+    WHERE (known_at IS NULL OR known_at <= kt::TIMESTAMP) AND (dropped_at IS NULL OR dropped_at > kt::TIMESTAMP);
+
 -- What a protocol says it takes of rewards at a time, in bps: its card, else the
 -- setting read from the chain.
 CREATE OR REPLACE MACRO advertised_fee(as_of, kt := 'infinity') AS TABLE
     WITH card AS (
-        SELECT protocol_id, sum(bps) AS bps FROM dim_fee
+        SELECT protocol_id, sum(bps) AS bps FROM fee_card(kt)
         WHERE fee_type = 'reward' AND (valid_from IS NULL OR valid_from <= as_of::TIMESTAMP)
             AND (valid_to IS NULL OR valid_to > as_of::TIMESTAMP)
         GROUP BY 1),

@@ -11,7 +11,7 @@ CREATE OR REPLACE MACRO growth_of(amount, d0, d1, kt := 'infinity') AS TABLE
     WITH x AS (
         SELECT t.*, d0::TIMESTAMP AS t0, d1::TIMESTAMP AS t1 FROM token t WHERE t.accrual <> 'bridged'),
     card AS (
-        SELECT protocol_id, max(bps) AS bps FROM dim_fee
+        SELECT protocol_id, max(bps) AS bps FROM fee_card(kt)
         WHERE fee_type = 'deposit' AND (valid_from IS NULL OR valid_from <= d0::TIMESTAMP)
             AND (valid_to IS NULL OR valid_to > d0::TIMESTAMP) GROUP BY 1),
     -- Both ends out of one reading: the level of a benchmark's index depends on where

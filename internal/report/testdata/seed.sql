@@ -23,7 +23,7 @@ INSERT INTO dim_token (token_id, protocol_id, chain_id, symbol, underlying, accr
     ('zsol', 'zeta', 'solana', 'zSOL', 'SOL', 'exchange_rate', NULL, 172800, 518400, 'zeta', day(0)),
     ('nsol', 'eps', 'solana', 'nSOL', 'SOL', 'exchange_rate', NULL, 172800, 518400, 'gamma', day(0)),
     ('sol-bench', 'chains', 'solana', 'SOL staking', 'SOL', 'benchmark', NULL, 172800, 518400, 'history', day(0));
-INSERT INTO dim_fee VALUES
+INSERT INTO dim_fee (protocol_id, fee_type, bps, recipient, valid_from, valid_to, source, plugin) VALUES
     ('alpha', 'reward', 1000, 'operators and treasury', '2023-01-01', NULL, 'card', 'alpha'),
     ('beta', 'reward', 1400, 'operators', '2023-01-01', NULL, 'card', 'beta'),
     ('gamma', 'reward', 600, 'treasury', '2023-01-01', NULL, 'card', 'gamma'),
