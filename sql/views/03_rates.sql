@@ -86,12 +86,12 @@ CREATE OR REPLACE MACRO rate_step_between(lo, hi, kt, among := 'dim_token') AS T
     WITH near AS MATERIALIZED (SELECT * FROM rate_between(lo::TIMESTAMP - max_carry(), hi, kt, among := among)),
     near_steps AS MATERIALIZED (SELECT * FROM steps_of('near')),
     older AS (
-        SELECT DISTINCT token_id FROM fact_metric
-        WHERE metric_id IN ('exchange_rate', 'benchmark_apr') AND ts <= lo::TIMESTAMP - max_carry()
-            AND token_id IN (SELECT token_id FROM query_table(among))),
+        SELECT token_id FROM fact_metric WHERE metric_id = 'exchange_rate' AND ts <= lo::TIMESTAMP - max_carry()
+        UNION
+        SELECT token_id FROM fact_metric WHERE metric_id = 'benchmark_apr' AND ts <= lo::TIMESTAMP - max_carry()),
     still AS MATERIALIZED (
         SELECT token_id, chain_id FROM token
-        WHERE home_id IN (SELECT t.home_id FROM older JOIN token t USING (token_id))
+        WHERE home_id IN (SELECT t.home_id FROM older JOIN token t USING (token_id) JOIN query_table(among) USING (token_id))
             AND home_id NOT IN (
                 SELECT t.home_id FROM near_steps s JOIN token t USING (token_id) WHERE s.is_firm AND s.ts <= lo::TIMESTAMP)),
     quiet AS MATERIALIZED (
