@@ -90,7 +90,6 @@ const (
 	TVLReported MetricID = "tvl_reported_native"
 
 	TVLNative   MetricID = "tvl_native"
-	TVLUSD      MetricID = "tvl_usd"
 	Utilisation MetricID = "utilisation"
 )
 
@@ -186,6 +185,5 @@ var catalogue = []MetricDef{
 	of("ratio", SlotSeconds, "seconds", "real time a slot of the chain takes, measured"),
 	level(TVLReported, "native", "TVL as a third party reports it, for reconciliation only", false),
 	derived(level(TVLNative, "native", "lst_supply × exchange_rate; must equal backing_native within tolerance", true)),
-	derived(level(TVLUSD, "usd", "backing_native × USD price of the native asset at the same time", true)),
 	derived(of("ratio", Utilisation, "fraction", "staking_native ÷ backing_native")),
 }

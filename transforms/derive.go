@@ -42,7 +42,7 @@ type formula struct {
 	metric    sdk.MetricID
 	transform string
 	inputs    []sdk.MetricID // all must be in the moment; a derived fact inherits their doubts
-	value     func(b *batch, in []*MetricFact) (result, bool)
+	value     func(in []*MetricFact) result
 }
 
 // result is a value with its half-width, or nil and the reason it is unknown.
@@ -56,7 +56,6 @@ type result struct {
 
 var formulas = []formula{
 	{sdk.TVLNative, TVLNativeTransform, []sdk.MetricID{sdk.LSTSupply, sdk.ExchangeRateMetric}, tvlNative},
-	{sdk.TVLUSD, TVLUSDTransform, []sdk.MetricID{sdk.BackingNative}, tvlUSD},
 	{sdk.Utilisation, UtilisationTransform, []sdk.MetricID{sdk.StakingNative, sdk.BackingNative}, utilisation},
 }
 
@@ -116,11 +115,8 @@ func (b *batch) apply(form formula, m moment) (f MetricFact, basis sdk.Basis, ok
 	if unknown != "" {
 		f.Reason = unknown
 	} else {
-		r, ok := form.value(b, in)
-		if !ok {
-			return f, "", false
-		}
-		f.Value, f.Obs = r.value, append(f.Obs, r.obs...)
+		r := form.value(in)
+		f.Value = r.value
 		if r.uncertainty != nil {
 			f.Uncertainty = r.uncertainty
 		}
@@ -131,42 +127,20 @@ func (b *batch) apply(form formula, m moment) (f MetricFact, basis sdk.Basis, ok
 	return f, x.Basis, true
 }
 
-func tvlNative(_ *batch, in []*MetricFact) (result, bool) {
+func tvlNative(in []*MetricFact) result {
 	supply, rate := in[0], in[1]
-	return product(supply.Value, supply.Uncertainty, rate.Value, rate.Uncertainty), true
+	return product(supply.Value, supply.Uncertainty, rate.Value, rate.Uncertainty)
 }
 
-// tvlUSD needs the price of the native asset. Without one there is no fact: the
-// hole is in the price series, which says so, and the views value the backing as
-// soon as a price is known.
-func tvlUSD(b *batch, in []*MetricFact) (result, bool) {
-	backing := in[0]
-	asset := b.in.Tokens[backing.Token].Underlying
-	if p := b.priceIn(asset, backing.TS); p != nil {
-		r := product(backing.Value, backing.Uncertainty, p.Price, new(big.Rat))
-		r.obs = p.Obs
-		if p.Quality != sdk.QualityOK {
-			r.quality, r.reason = p.Quality, p.Reason
-		}
-		return r, true
-	}
-	if b.in.PriceAt != nil {
-		if p := b.in.PriceAt(asset, backing.TS); p != nil {
-			return product(backing.Value, backing.Uncertainty, p, new(big.Rat)), true
-		}
-	}
-	return result{}, false
-}
-
-func utilisation(_ *batch, in []*MetricFact) (result, bool) {
+func utilisation(in []*MetricFact) result {
 	staking, backing := in[0], in[1]
 	if backing.Value.Sign() == 0 {
-		return result{reason: "backing_native is 0, so no share of it is staked"}, true
+		return result{reason: "backing_native is 0, so no share of it is staked"}
 	}
 	inverse := new(big.Rat).Inv(backing.Value)
 	// First order: d(s/b) = ds/b + s·db/b².
 	spread := new(big.Rat).Mul(backing.Uncertainty, inverse)
-	return product(staking.Value, staking.Uncertainty, inverse, spread.Mul(spread, inverse)), true
+	return product(staking.Value, staking.Uncertainty, inverse, spread.Mul(spread, inverse))
 }
 
 // product multiplies two values and carries their half-widths to first order.
@@ -174,44 +148,6 @@ func product(x, dx, y, dy *big.Rat) result {
 	spread := new(big.Rat).Mul(x, dy)
 	spread.Add(spread, new(big.Rat).Mul(y, dx))
 	return result{value: new(big.Rat).Mul(x, y), uncertainty: spread}
-}
-
-// priceIn finds the newest USD price of the asset in the batch at or before ts.
-// Of several venues at one moment the best basis counts, then the first name.
-func (b *batch) priceIn(asset sdk.TokenID, ts time.Time) *PriceFact {
-	if b.usd == nil {
-		b.usd = usdByAsset(b.out.Prices)
-	}
-	list := b.usd[asset]
-	n, _ := slices.BinarySearchFunc(list, ts, func(p *PriceFact, t time.Time) int {
-		if p.TS.After(t) {
-			return 1
-		}
-		return -1
-	})
-	if n == 0 || ts.Sub(list[n-1].TS) > b.in.Settings.PriceMaxAge {
-		return nil
-	}
-	return list[n-1]
-}
-
-// usdByAsset lists the known USD prices of every asset, the best of a moment last.
-func usdByAsset(prices []PriceFact) map[sdk.TokenID][]*PriceFact {
-	usd := map[sdk.TokenID][]*PriceFact{}
-	for i := range prices {
-		if p := &prices[i]; p.Quote == "USD" && p.Price != nil {
-			usd[p.Base] = append(usd[p.Base], p)
-		}
-	}
-	for _, list := range usd {
-		slices.SortFunc(list, func(x, y *PriceFact) int {
-			return cmp.Or(
-				x.TS.Compare(y.TS),
-				cmp.Compare(slices.Index(basisOrder, y.Basis), slices.Index(basisOrder, x.Basis)),
-				cmp.Compare(y.Venue, x.Venue))
-		})
-	}
-	return usd
 }
 
 // epochs collects the starts of epochs that anchors and positions name. Where

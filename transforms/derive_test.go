@@ -2,23 +2,13 @@ package transforms_test
 
 import (
 	"fmt"
-	"math/big"
 	"testing"
-	"time"
 
 	"github.com/lst-pipeline/lst-pipeline/sdk"
 	"github.com/lst-pipeline/lst-pipeline/transforms"
 )
 
 func sprint(v any) string { return fmt.Sprint(v) }
-
-// usd is a price of ETH in whole dollars.
-func usd(dollars, venue string, age time.Duration) sdk.Observation {
-	return read(sdk.Price, dollars, func(o *sdk.Observation) {
-		o.Token, o.Decimals, o.At = "ETH", 0, &sdk.Position{Time: noon.Add(-age)}
-		o.Labels = map[string]string{sdk.LabelQuote: "USD", sdk.LabelVenue: venue}
-	})
-}
 
 func TestTVLIsSupplyTimesRate(t *testing.T) {
 	t.Parallel()
@@ -30,54 +20,11 @@ func TestTVLIsSupplyTimesRate(t *testing.T) {
 	}
 }
 
-func TestTVLInUSDTakesTheNewestPriceOfTheNativeAsset(t *testing.T) {
-	t.Parallel()
-	backing := read(sdk.BackingNative, eth("100"))
-	for _, tt := range []struct {
-		name   string
-		prices []sdk.Observation
-		stored *big.Rat
-		want   string // "" for no fact
-	}{
-		{"the newest before the reading", []sdk.Observation{usd("3000", "x", 3*time.Hour), usd("3100", "x", time.Hour)}, nil, "310000"},
-		{"of two venues the first by name", []sdk.Observation{usd("3000", "b", 0), usd("3100", "a", 0)}, nil, "310000"},
-		{"the batch before what is stored", []sdk.Observation{usd("3000", "x", 0)}, rat("1"), "300000"},
-		{"what is stored when the batch has none", nil, rat("2500.5"), "250050"},
-		{"a price too old is none", []sdk.Observation{usd("3000", "x", 27*time.Hour)}, nil, ""},
-		{"without a price there is no fact", nil, nil, ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			out := transforms.Normalise(transforms.Input{
-				Anchors: []sdk.Anchor{ethereum}, Tokens: tokens, Observations: append([]sdk.Observation{backing}, tt.prices...),
-				PriceAt: func(asset sdk.TokenID, ts time.Time) *big.Rat {
-					if asset != "ETH" || !ts.Equal(noon) {
-						t.Errorf("asked for %s at %s", asset, ts)
-					}
-					return tt.stored
-				},
-			})
-			if tt.want == "" {
-				for _, f := range out.Metrics {
-					if f.Metric == sdk.TVLUSD {
-						t.Fatalf("got %s", f.Value)
-					}
-				}
-				return
-			}
-			if f := find(t, out, sdk.TVLUSD); f.Value.Cmp(rat(tt.want)) != 0 {
-				t.Errorf("got %s, want %s", f.Value, tt.want)
-			}
-		})
-	}
-}
-
 func TestADerivedFactInheritsTheDoubtsOfItsInputs(t *testing.T) {
 	t.Parallel()
-	price := usd("3000", "x", 0)
-	price.Quality, price.Reason = sdk.QualityStale, "not updated for 30 h"
-	out := normalise(read(sdk.BackingNative, eth("1")), price)
-	f := find(t, out, sdk.TVLUSD)
+	supply := read(sdk.LSTSupply, eth("100"))
+	supply.Quality, supply.Reason = sdk.QualityStale, "not updated for 30 h"
+	f := find(t, normalise(supply, read(sdk.ExchangeRateMetric, eth("1"))), sdk.TVLNative)
 	if f.Quality != sdk.QualityStale || f.Reason != "not updated for 30 h" || sprint(f.Obs) != "[0 1]" {
 		t.Errorf("got %s, %q, %v", f.Quality, f.Reason, f.Obs)
 	}

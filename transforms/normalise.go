@@ -2,7 +2,6 @@ package transforms
 
 import (
 	"cmp"
-	"math/big"
 	"slices"
 	"time"
 
@@ -18,9 +17,6 @@ type Input struct {
 	Tokens map[sdk.TokenID]sdk.Token
 	// Previous holds, per series, the newest trusted value stored before.
 	Previous map[Key]Last
-	// PriceAt returns USD per asset at ts from what is stored, nil if unknown.
-	// Prices of the batch itself go first. nil: no stored prices.
-	PriceAt func(asset sdk.TokenID, ts time.Time) *big.Rat
 	// Session is a quality that holds for every row, for example because a
 	// recording's slot was estimated.
 	Session SessionQuality
@@ -52,7 +48,6 @@ type batch struct {
 	in   Input
 	rows []row // the observations still standing
 	out  Output
-	usd  map[sdk.TokenID][]*PriceFact // index of out.Prices, made when first needed
 }
 
 // row is one observation on its way to a fact.

@@ -164,7 +164,7 @@ func TestImpossibleObservationsAreRefused(t *testing.T) {
 		obs                 sdk.Observation
 	}{
 		{"a metric nobody defined", "metric", "not in the catalogue", read("colour", "1")},
-		{"a derived metric from a plugin", "metric", "derived by the host", read(sdk.TVLUSD, "1")},
+		{"a derived metric from a plugin", "metric", "derived by the host", read(sdk.TVLNative, "1")},
 		{"a token no plugin declares", "token", `"zeth" is declared by no plugin`, read(sdk.BackingNative, "1", set(func(o *sdk.Observation) { o.Token = "zeth" }))},
 		{"an asset outside a price", "token", "declared by no plugin", read(sdk.BackingNative, "1", set(func(o *sdk.Observation) { o.Token = "ETH" }))},
 		{"a token of another chain", "chain", `lives on "solana", but was read on "ethereum"`, read(sdk.BackingNative, "1", set(func(o *sdk.Observation) { o.Token = "bsol" }))},

@@ -31,8 +31,6 @@ type Settings struct {
 	// names a moment and not a block (no hash): a Solana node answers for its
 	// newest finalised slot.
 	Drift time.Duration
-	// PriceMaxAge is how old a USD price may be to value a TVL.
-	PriceMaxAge time.Duration
 }
 
 // Jump bounds one change of a series, as fractions of the last value.
@@ -63,11 +61,10 @@ func DefaultSettings() Settings {
 
 			sdk.ELRewardsCumulative: {NeverFalls: true},
 		},
-		JumpWindow:  30 * 24 * time.Hour,
-		SmallJump:   big.NewRat(1, 10_000),
-		RateDigits:  9,
-		Drift:       15 * time.Minute,
-		PriceMaxAge: 26 * time.Hour,
+		JumpWindow: 30 * 24 * time.Hour,
+		SmallJump:  big.NewRat(1, 10_000),
+		RateDigits: 9,
+		Drift:      15 * time.Minute,
 	}
 }
 
@@ -99,9 +96,6 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.Drift == 0 {
 		s.Drift = d.Drift
-	}
-	if s.PriceMaxAge == 0 {
-		s.PriceMaxAge = d.PriceMaxAge
 	}
 	return s
 }

@@ -8,6 +8,5 @@ const (
 	ExitQuoteTransform   = "exit_quote@1"     // scale, with route, size and wait from the labels
 	OperatorTransform    = "operator_stake@1" // scale, with the operator from the labels
 	TVLNativeTransform   = "tvl_native@1"     // lst_supply × exchange_rate
-	TVLUSDTransform      = "tvl_usd@1"        // backing_native × USD price of the native asset
 	UtilisationTransform = "utilisation@1"    // staking_native ÷ backing_native
 )

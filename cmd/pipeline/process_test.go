@@ -29,7 +29,7 @@ type site struct {
 	temp string
 }
 
-// siteConfig reads both chains: prices first, then the plugins of the site.
+// siteConfig reads both chains: prices, and the plugins of the site.
 var siteConfig = template.Must(template.New("").Parse(`
 database: data/warehouse.duckdb
 plugins: { dir: plugins }

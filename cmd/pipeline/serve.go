@@ -173,10 +173,8 @@ func (a *app) generation(ctx context.Context, cfg *config.Config, warehouse *sto
 
 func serveJob(cfg *config.Config, shop *serve.Shop, job ingest.Job) serve.Job {
 	spec, _ := cfg.Job(job.Name)
-	j := serve.Job{Name: job.Name, Required: spec.Required, Plugins: spec.Plugins, Prices: shop.Prices(job), Schedule: job.Schedule.(schedule.Schedule), Settle: settle(cfg)}
-	if !j.Prices { // prices go first, at the tick itself
-		j.Offset = spec.Offset()
-	}
+	j := serve.Job{Name: job.Name, Required: spec.Required, Plugins: spec.Plugins, Schedule: job.Schedule.(schedule.Schedule), Settle: settle(cfg)}
+	j.Offset = spec.Offset()
 	job.Delay = j.Offset
 	j.Worker = shop.Worker(job)
 	return j

@@ -31,9 +31,6 @@ func (e *Evidence) derive() {
 	case "tvl_native":
 		say("lst_supply × exchange_rate, both at the same moment")
 		multiply(sdk.LSTSupply, sdk.ExchangeRateMetric)
-	case "tvl_usd":
-		say("backing_native × USD price of the native asset, at most 26 hours old")
-		multiply(sdk.BackingNative, sdk.Price)
 	case "utilisation":
 		say("staking_native ÷ backing_native, both at the same moment")
 		if s, b := by[sdk.StakingNative], by[sdk.BackingNative]; s != nil && b != nil && b.Sign() != 0 {

@@ -111,7 +111,6 @@ func TestEveryNumberLeadsBackToItsObservations(t *testing.T) {
 		sdk.ExchangeRateMetric: {"2.333333333333333333", "= 7 ÷ 3", 1},
 		sdk.LSTSupply:          {"3.000000000000000001", "= 3000000000000000001 ÷ 10^18", 1},
 		sdk.TVLNative:          {"7.000000000000000002", "= 3.000000000000000001 × 2.333333333333333333", 2},
-		sdk.TVLUSD:             {"21000.864197460000006000", "= 7.000000000000000002 × 3000.12345678", 2},
 		sdk.Utilisation:        {"0.857142857142857143", "= 6 ÷ 7.000000000000000002", 2},
 	} {
 		e := find(t, s, Question{Metric: metric, Token: "tst", At: noon.Add(time.Hour)})

@@ -89,7 +89,7 @@ func missing(ctx context.Context, src query.Source, q Question) error {
 
 // derivedFrom names the metrics a transform computes from.
 var derivedFrom = map[string][]sdk.MetricID{
-	"tvl_native": {sdk.LSTSupply, sdk.ExchangeRateMetric}, "tvl_usd": {sdk.BackingNative}, "utilisation": {sdk.StakingNative, sdk.BackingNative},
+	"tvl_native": {sdk.LSTSupply, sdk.ExchangeRateMetric}, "utilisation": {sdk.StakingNative, sdk.BackingNative},
 }
 
 // name is a transform without its version.
@@ -108,14 +108,7 @@ func inputs(ctx context.Context, src query.Source, f Fact) ([]Fact, error) {
 		}
 		all = append(all, list...)
 	}
-	if name(f.Transform) != "tvl_usd" {
-		return all, nil
-	}
-	price, err := facts(ctx, src, `SELECT `+priceColumns+` FROM (FROM fact_price
-			WHERE base_id = (SELECT underlying FROM dim_token WHERE token_id = ?) AND quote = 'USD' AND known_at <= `+stamp(f.KnownAt)+`
-			  AND ts <= `+stamp(f.TS)+` AND ts >= `+stamp(f.TS.Add(-26*time.Hour))+` `+priceNewest+`)
-		WHERE price IS NOT NULL AND quality <> 'retracted' ORDER BY ts DESC, basis_rank(basis), venue LIMIT 1`, string(f.Token))
-	return append(all, price...), err
+	return all, nil
 }
 
 func observations(ctx context.Context, src query.Source, ids []int64) ([]Observation, error) {

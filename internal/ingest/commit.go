@@ -74,7 +74,7 @@ func (r *Runner) result(ctx context.Context, rd *reading, i int, memory *memory)
 	observed, failures := rd.got.observed[i], rd.got.failures[i]
 	in := transforms.Input{
 		Anchors: []sdk.Anchor{anchor}, Observations: observed, Tokens: r.Tokens,
-		Previous: memory.at(i, anchor.Time), PriceAt: r.priceAt(ctx),
+		Previous: memory.at(i, anchor.Time),
 	}
 	var stats gateway.SessionStats
 	if rd.session != nil {
@@ -205,18 +205,5 @@ func (m *memory) add(past map[transforms.Key]transforms.Last, facts []transforms
 		}
 		past[k] = past[k].Saw(f.TS)
 		m.fresh[k] = past[k]
-	}
-}
-
-// priceAt values a TVL with the newest stored USD price; a failed look-up means
-// unknown, and the derived fact then says so.
-func (r *Runner) priceAt(ctx context.Context) func(sdk.TokenID, time.Time) *big.Rat {
-	return func(asset sdk.TokenID, ts time.Time) *big.Rat {
-		price, err := r.Store.PriceUSD(ctx, asset, ts)
-		if err != nil {
-			r.Log.Warn("USD price not readable; USD values of this tick stay unknown", "asset", asset, "error", err)
-			return nil
-		}
-		return price
 	}
 }

@@ -235,12 +235,8 @@ func (k *killer) compare(t *testing.T) {
 	if d := cmp.Diff(twin.ask(t, tasks), p.ask(t, tasks)); d != "" {
 		t.Errorf("the ledger (-twin +killed):\n%s", d)
 	}
-	// A dollar value is stored only where a price was there at the time. Where the price
-	// feed was the victim it is left to the views, which value the backing with the price
-	// that came later.
-	undollared := `FROM (` + ethereumFacts + `) WHERE metric_id IS DISTINCT FROM 'tvl_usd' ORDER BY ALL`
-	want := twin.ask(t, undollared)
-	if d := cmp.Diff(want, p.ask(t, undollared)); d != "" {
+	want := twin.ask(t, ethereumFacts)
+	if d := cmp.Diff(want, p.ask(t, ethereumFacts)); d != "" {
 		t.Errorf("the facts (-twin +killed):\n%s", d)
 	}
 	if len(want) < 3000 {

@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"slices"
-	"time"
 )
 
 // lane is the work of one plugin, done in order in one process.
@@ -12,45 +11,25 @@ type lane struct {
 	work   []Work
 }
 
-// lanes sorts the work by plugin: those that tell prices, those with ticks that can be
-// read only now, and the rest.
-func lanes(plugins []*Plugin, work []Work) (priced, passing, rest []lane) {
+// lanes sorts the work by plugin: first those with ticks that can be read only now.
+func lanes(plugins []*Plugin, work []Work) []lane {
 	byName := map[string][]Work{}
 	for _, w := range work {
 		byName[w.Plugin] = append(byName[w.Plugin], w)
 	}
+	var passing, rest []lane
 	for _, p := range plugins {
 		mine := byName[p.Binary.Name]
 		if p.Err != nil || len(mine) == 0 {
 			continue
 		}
-		l := lane{p, mine}
-		switch {
-		case p.PricesFirst():
-			priced = append(priced, l)
-		case slices.ContainsFunc(mine, func(w Work) bool { need, _ := p.need(w.Chain); return !need.ReadsPast && !need.Offline }):
-			passing = append(passing, l)
-		default:
-			rest = append(rest, l)
+		if slices.ContainsFunc(mine, func(w Work) bool { need, _ := p.need(w.Chain); return !need.ReadsPast && !need.Offline }) {
+			passing = append(passing, lane{p, mine})
+		} else {
+			rest = append(rest, lane{p, mine})
 		}
 	}
-	return priced, passing, rest
-}
-
-// await returns when the prices are read, or when nothing was heard for PriceWait.
-func (r *Runner) await(ctx context.Context, read, heard <-chan struct{}) {
-	limit := cmpOrDuration(r.PriceWait, time.Minute)
-	for {
-		select {
-		case <-read:
-			return
-		case <-heard:
-		case <-time.After(limit):
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
+	return append(passing, rest...)
 }
 
 func (r *Runner) runLane(ctx context.Context, runID string, l lane, record func(Outcome)) error {

@@ -130,11 +130,6 @@ func (p *Plugin) Emits(metric sdk.MetricID) bool {
 	return slices.Contains(p.Description.Metrics, metric)
 }
 
-// PricesFirst reports whether the plugin reads prices that others need: values in
-// US dollars of the same tick are derived from them. A protocol's plugin may tell
-// prices, too, but needs those of others first.
-func (p *Plugin) PricesFirst() bool { return p.Emits(sdk.Price) && !p.Emits(sdk.BackingNative) }
-
 // need returns how the plugin uses a chain.
 func (p *Plugin) need(chain sdk.ChainID) (sdk.ChainNeed, bool) {
 	for _, n := range p.Description.Chains {

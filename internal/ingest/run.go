@@ -118,9 +118,6 @@ type Runner struct {
 	Report func(Outcome)
 	// Ended, if set, is told when all the work of a plugin has come to its end.
 	Ended func(plugin string)
-	// PriceWait is how long prices may bring nothing before the rest of a run no longer
-	// waits for them; 0 means a minute.
-	PriceWait time.Duration
 	// Progress, if set, is told how far a long fetch is.
 	Progress func(s Series, done, total int)
 	// Tokens are all tokens the plugins declare (set by Prepare).
@@ -173,12 +170,7 @@ func (r *Runner) Run(ctx context.Context, command string, plugins []*Plugin, wor
 		}
 	}
 	var mu sync.Mutex
-	heard := make(chan struct{}, 1)
 	record := func(o Outcome) {
-		select {
-		case heard <- struct{}{}:
-		default: // it will be looked at
-		}
 		mu.Lock()
 		sum.Outcomes = append(sum.Outcomes, o)
 		mu.Unlock()
@@ -187,29 +179,10 @@ func (r *Runner) Run(ctx context.Context, command string, plugins []*Plugin, wor
 		}
 	}
 
-	// Prices first: USD values of the same tick are derived from them. But a feed that
-	// hangs must not hold up the rest, nor one that has much to catch up with cost ticks
-	// that can be read only now.
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, cmpOr(r.Parallel, 4)))
-	priced, passing, rest := lanes(plugins, work)
-	var prices sync.WaitGroup
-	for _, lane := range priced {
-		prices.Add(1)
-		group.Go(func() error { defer prices.Done(); return r.runLane(groupCtx, runID, lane, record) })
-	}
-	read := make(chan struct{})
-	go func() { prices.Wait(); close(read) }()
-	for _, after := range []struct {
-		lanes []lane
-		heard <-chan struct{} // what makes the wait longer
-	}{{passing, nil}, {rest, heard}} {
-		if len(after.lanes) > 0 {
-			r.await(groupCtx, read, after.heard)
-		}
-		for _, lane := range after.lanes {
-			group.Go(func() error { return r.runLane(groupCtx, runID, lane, record) })
-		}
+	for _, lane := range lanes(plugins, work) {
+		group.Go(func() error { return r.runLane(groupCtx, runID, lane, record) })
 	}
 	err = group.Wait()
 	sort.Slice(sum.Outcomes, func(i, j int) bool {

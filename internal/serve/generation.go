@@ -24,7 +24,7 @@ type Worker interface {
 type Job struct {
 	Name     string
 	Schedule schedule.Schedule
-	// Offset is added to each tick. Jobs that read prices have none: see Prices.
+	// Offset is added to each tick.
 	Offset time.Duration
 	// Settle is how much later at least a tick is due on a chain, by the chain's name.
 	Settle map[sdk.ChainID]time.Duration
@@ -32,22 +32,7 @@ type Job struct {
 	Required bool
 	// Plugins are those the job names; empty means that it takes what there is.
 	Plugins []string
-	// Prices says that the job reads prices. The others wait a moment for it, since
-	// values in US dollars are derived from what it stores.
-	Prices bool
-	Worker Worker
-}
-
-// lastDue is when the newest tick that is due at now became so, on whatever chain.
-func (j Job) lastDue(now time.Time) time.Time {
-	due := func(delay time.Duration) time.Time { return j.Schedule.Last(now.Add(-delay)).Add(delay) }
-	last := due(j.Offset)
-	for _, settle := range j.Settle {
-		if at := due(max(j.Offset, settle)); at.After(last) {
-			last = at
-		}
-	}
-	return last
+	Worker  Worker
 }
 
 // Publishing says where copies for readers go; none are made if Dir is empty.

@@ -68,10 +68,6 @@ type Daemon struct {
 	writer atomic.Pointer[writerState]
 	copied publisher
 	told   chan struct{} // an alert check is wanted; holds one
-
-	mu     sync.Mutex
-	passes map[string]passes // by job
-	change chan struct{}     // closed at the end of each pass
 }
 
 // New makes a daemon. It does nothing until Run.
@@ -81,7 +77,7 @@ func New(o Options) *Daemon {
 	}
 	d := &Daemon{
 		opts: o, log: o.Log, service: systemd{log: o.Log},
-		told: make(chan struct{}, 1), passes: map[string]passes{}, change: make(chan struct{}),
+		told: make(chan struct{}, 1),
 	}
 	d.copied = publisher{warehouse: o.Warehouse, command: o.Copy, log: o.Log, wake: make(chan struct{}, 1)}
 	d.metrics = newMetrics(d)
@@ -162,9 +158,6 @@ func (d *Daemon) serve(ctx context.Context, gen *Generation) (next *Generation, 
 	r.Add("heartbeat", schedule.Schedule{}, 0, func(ctx context.Context, _ time.Time) { d.pulse(ctx) })
 	for _, job := range gen.Jobs {
 		r.AddLanes(job.Name, job.Schedule, job.Offset, func(ctx context.Context, _ time.Time) {
-			if !job.Prices {
-				d.pricesFirst(ctx, gen)
-			}
 			d.pass(ctx, job)
 		})
 	}
@@ -198,8 +191,6 @@ func (d *Daemon) serve(ctx context.Context, gen *Generation) (next *Generation, 
 func (d *Daemon) pass(ctx context.Context, job Job) {
 	began := time.Now()
 	log := d.log.With("job", job.Name)
-	d.began(job)
-	defer d.ended(job, began)
 	sum, err := job.Worker.Pass(ctx)
 	d.metrics.passed(job.Name, sum, err, time.Since(began))
 	switch {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"github.com/lst-pipeline/lst-pipeline/internal/notify"
 	"github.com/lst-pipeline/lst-pipeline/internal/schedule"
 	"github.com/lst-pipeline/lst-pipeline/internal/store"
-	"github.com/lst-pipeline/lst-pipeline/sdk"
 )
 
 // warehouse is a fake: it counts what the daemon does to it.
@@ -189,78 +187,6 @@ func TestAPanicOrAnErrorOfOneJobDoesNotHurtAnotherOrItsNextTick(t *testing.T) {
 		r.end(t)
 		if panics < 10 || fails < 10 || good < 10 {
 			t.Errorf("looked at %d, %d and %d times in ten minutes", panics, fails, good)
-		}
-	})
-}
-
-func TestPricesGoFirstButAHangingFeedHoldsNobodyUp(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name string
-		feed time.Duration
-		wait time.Duration
-	}{
-		{"a feed that answers is waited for", 20 * time.Second, 20 * time.Second},
-		{"also when it takes longer than a heartbeat", 50 * time.Second, 50 * time.Second},
-		{"a feed that hangs is not", 10 * time.Minute, priceWait},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				began := time.Now()
-				var read []time.Duration
-				var busy atomic.Bool
-				prices := hourly("prices", work(func(ctx context.Context) (ingest.Summary, error) {
-					if !busy.CompareAndSwap(false, true) {
-						return ingest.Summary{}, nil // an earlier pass has it in hand
-					}
-					defer busy.Store(false)
-					select {
-					case <-time.After(c.feed):
-					case <-ctx.Done():
-					}
-					return ingest.Summary{}, ctx.Err()
-				}))
-				prices.Prices = true
-				r := start(t, Options{}, nil, func() (*Generation, error) {
-					return generation(hourly("state", work(func(context.Context) (ingest.Summary, error) {
-						read = append(read, time.Since(began))
-						return ingest.Summary{}, nil
-					})), prices), nil
-				})
-				time.Sleep(2 * time.Minute)
-				r.end(t)
-				if len(read) == 0 || read[0] != c.wait {
-					t.Errorf("the other job read at %v, want %s first", read, c.wait)
-				}
-			})
-		})
-	}
-}
-
-// A tick that becomes due once its block is final becomes due for all jobs at the same
-// moment; prices still go first.
-func TestPricesGoFirstAlsoWhenATickHasToSettle(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		var read []time.Duration
-		prices := hourly("prices", work(func(context.Context) (ingest.Summary, error) {
-			time.Sleep(20 * time.Second)
-			return ingest.Summary{}, nil
-		}))
-		prices.Prices, prices.Settle = true, map[sdk.ChainID]time.Duration{"ethereum": 16 * time.Minute}
-		r := start(t, Options{}, nil, func() (*Generation, error) {
-			return generation(hourly("state", work(func(context.Context) (ingest.Summary, error) {
-				read = append(read, time.Since(began))
-				return ingest.Summary{}, nil
-			})), prices), nil
-		})
-		time.Sleep(17 * time.Minute)
-		r.end(t)
-		settled := 16*time.Minute + 30*time.Second // the heartbeat that finds it due
-		if !slices.Contains(read, settled+20*time.Second) || slices.Contains(read, settled) {
-			t.Errorf("the other job read at %v, want it at %s, after the prices", read, settled+20*time.Second)
 		}
 	})
 }

@@ -58,15 +58,6 @@ func (s *Shop) Plugins(found []*ingest.Plugin, tokens map[sdk.TokenID]sdk.Token)
 	s.plugins, s.tokens = found, tokens
 }
 
-// Prices reports whether a job reads prices that other jobs need.
-func (s *Shop) Prices(job ingest.Job) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.plugins, func(p *ingest.Plugin) bool {
-		return p.Err == nil && p.PricesFirst() && slices.Contains(job.Plugins, p.Binary.Name)
-	})
-}
-
 // report logs what became of a tick.
 func (s *Shop) report(o ingest.Outcome) {
 	attrs := []any{"job", o.Job, "plugin", o.Plugin, "chain", string(o.Chain), "tick", o.Tick.UTC(), "state", o.State, "facts", o.Rows, "took", o.Took.Round(time.Millisecond).String()}

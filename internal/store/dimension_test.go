@@ -198,37 +198,3 @@ func TestPreviousIsTheNewestValueThatStillStands(t *testing.T) {
 	commit(4, "1e30", sdk.QualityOK) // does not fit 18 decimals
 	want(9, "3", 1)
 }
-
-func TestTheUSDPriceIsTheNewestThatStillStands(t *testing.T) {
-	t.Parallel()
-	s := openNew(t)
-	known := t0
-	commit := func(hour int, price string, q sdk.Quality) {
-		t.Helper()
-		known = known.Add(time.Minute)
-		res := result(t0, 0)
-		res.KnownAt = known
-		res.Prices = []transforms.PriceFact{{Base: "ETH", Quote: "USD", Venue: "chainlink", TS: t0.Add(time.Duration(hour) * time.Hour),
-			Price: rat(price), Quality: q, Reason: "said so", Basis: sdk.OnChain, Transform: "price@1"}}
-		mustCommit(t, s, res)
-	}
-	want := func(hour int, text string) {
-		t.Helper()
-		got, err := s.PriceUSD(t.Context(), "ETH", t0.Add(time.Duration(hour)*time.Hour))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if text == "" && got != nil || text != "" && (got == nil || got.Cmp(rat(text)) != 0) {
-			t.Errorf("at %d h the price is %v, want %q", hour, got, text)
-		}
-	}
-	commit(0, "3000.12345678", sdk.QualityOK)
-	commit(2, "3100", sdk.QualityOK)
-	want(-1, "")
-	want(1, "3000.12345678")
-	want(2, "3100")
-	want(28, "3100")
-	want(29, "") // too old
-	commit(2, "3100", sdk.QualitySuspect)
-	want(3, "3000.12345678")
-}

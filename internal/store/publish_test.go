@@ -101,7 +101,7 @@ func TestAPublishedSnapshotIsOneCommittedState(t *testing.T) {
 	if diff := cmp.Diff(last, stored); diff != "" {
 		t.Error(diff)
 	}
-	want := Manifest{File: "w-20240301T120004.000000Z.duckdb", PublishedAt: t0.Add(4 * time.Second), Sequence: 5, RunID: "run-1", SchemaVersion: 6, DuckDBVersion: DuckDBVersion()}
+	want := Manifest{File: "w-20240301T120004.000000Z.duckdb", PublishedAt: t0.Add(4 * time.Second), Sequence: 5, RunID: "run-1", SchemaVersion: 7, DuckDBVersion: DuckDBVersion()}
 	if diff := cmp.Diff(want, stored, cmpopts.IgnoreFields(Manifest{}, "Bytes", "SHA256", "Rows", "AsOf")); diff != "" {
 		t.Error(diff)
 	}

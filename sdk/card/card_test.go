@@ -95,7 +95,7 @@ func TestParseNamesEveryMistake(t *testing.T) {
 		"decimals that do not fit":            {"decimals: 18", "decimals: 256", []string{"[21:15]"}},
 		"a duration without a unit":           {"expected_update: 24h", "expected_update: 24 hours", []string{"24 hours"}},
 		"a metric the catalogue lacks":        {"lst_supply]", "lst_suply]", []string{"metrics[1]", "lst_suply", "not in the catalogue"}},
-		"a derived metric":                    {"lst_supply]", "tvl_usd]", []string{"derived by the host"}},
+		"a derived metric":                    {"lst_supply]", "tvl_native]", []string{"derived by the host"}},
 		"a token twice":                       {"id: wsteth", "id: steth", []string{"tokens[1].id", "there twice"}},
 		"a wrapper of nothing":                {"    rate_of: steth\n", "", []string{"tokens[1].rate_of", "required for a wrapper"}},
 		"a chain that is not declared":        {"chain: ethereum\n    symbol: stETH", "chain: polygon\n    symbol: stETH", []string{"tokens[0].chain", "polygon"}},
