@@ -220,10 +220,7 @@ func TestTakeRatesByHand(t *testing.T) {
 		w := drawSpan(t)
 		days := rapid.IntRange(1, 40).Draw(t, "days")
 		w.lo = w.hi.AddDate(0, 0, -days)
-		if _, err := s.DB().Exec(`DELETE FROM dim_fee; INSERT INTO dim_fee VALUES ('pb', 'reward', 400, 'treasury', NULL, NULL, 'card', 'test'),
-			('pb', 'reward', 300, 'operators', NULL, '2024-01-01', 'card', 'test'), ('pb', 'withdraw', 50, 'pool', NULL, NULL, 'card', 'test')`); err != nil {
-			t.Fatalf("%v", err)
-		}
+		said := drawCards(t, s)
 		var want [][]any
 		for _, token := range []string{"a", "b", "c", "w"} {
 			net, fee, size, updates := new(big.Rat), new(big.Rat), new(big.Rat), 0
@@ -243,11 +240,12 @@ func TestTakeRatesByHand(t *testing.T) {
 			if chain := p.series("fee_reward_bps", token, span{w.hi.Add(-45 * day), w.hi, w.known}); len(chain) > 0 {
 				row[5] = quo(chain[len(chain)-1].value, big.NewRat(10000, 1))
 			}
-			if token == "b" { // its card says so
-				row[5] = big.NewRat(4, 100)
-				if w.hi.Before(start) {
-					row[5] = big.NewRat(7, 100)
+			if parts := said.stated("p"+token, "reward", w.hi, w.known); len(parts) > 0 { // its card says so
+				whole := new(big.Rat)
+				for _, bps := range parts {
+					whole = add(whole, bps)
 				}
+				row[5] = quo(whole, big.NewRat(10000, 1))
 			}
 			want = append(want, row)
 		}
