@@ -41,16 +41,25 @@ type fact struct {
 	uncertainty   float64
 	known         time.Time
 	quality       string
+	unknown       bool      // NULL, with a reason
+	from          time.Time // start of the period it describes; zero: of a moment
 }
 
 func insertFacts(t interface{ Fatalf(string, ...any) }, s *store.Store, facts []fact) {
 	rows := make([]string, len(facts))
 	for i, f := range facts {
 		known := cmp.Or(f.known, f.ts)
-		rows[i] = fmt.Sprintf("('%s','%s','%s',%s,%s,'%s','%s','%s','r','t@1')", f.metric, f.token, stamp(f.ts),
-			fmt.Sprintf("%.17g", f.value), fmt.Sprintf("%.17g", f.uncertainty), cmp.Or(f.quality, "ok"), cmp.Or(f.basis, "onchain"), stamp(known))
+		value, from := fmt.Sprintf("%.17g, NULL", f.value), "NULL"
+		if f.unknown {
+			value = "NULL, 'not read'"
+		}
+		if !f.from.IsZero() {
+			from = "'" + stamp(f.from) + "'"
+		}
+		rows[i] = fmt.Sprintf("('%s','%s','%s',%s,%s,%.17g,'%s','%s','%s','r','t@1')", f.metric, f.token, stamp(f.ts), from, value,
+			f.uncertainty, cmp.Or(f.quality, "ok"), cmp.Or(f.basis, "onchain"), stamp(known))
 	}
-	text := `DELETE FROM fact_metric; INSERT INTO fact_metric (metric_id, token_id, ts, value, uncertainty, quality, basis, known_at, run_id, transform) VALUES ` +
+	text := `DELETE FROM fact_metric; INSERT INTO fact_metric (metric_id, token_id, ts, period_start, value, reason, uncertainty, quality, basis, known_at, run_id, transform) VALUES ` +
 		strings.Join(rows, ",")
 	if _, err := s.DB().ExecContext(context.Background(), text); err != nil {
 		t.Fatalf("%v", err)

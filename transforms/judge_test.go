@@ -115,6 +115,8 @@ func TestARateThatDoesNotFollowFromItsPastIsHeld(t *testing.T) {
 		{"updates of more than 60 days ago tell nothing", quiet, "1020000000000000000", ""},
 		{"a fall of five times the usual update passes", past(day, "1", daily(5)...), "999500000000000000", ""},
 		{"a larger fall does not, however small", past(day, "1", daily(5)...), "999499999999999999", "fell by 0.05 %"},
+		{"a fall of 2 %, the most an oracle lets through at a time, may hide a larger one", past(day, "1", daily(5)...), "980000000000000000", "fell by 2 %"},
+		{"and so may a rise of 2 %", past(day, "1", daily(5)...), "1020000000000000000", "rose by 2 %"},
 		{"a fall of 4 % is no slashing as usual", past(day, "1", daily(5)...), "960000000000000000", "fell by 4 %"},
 		{"four days without an update explain four at once", past(4*day, "1", daily(5)...), "1002000000000000000", ""},
 		{"but not more than five times that", past(4*day, "1", daily(5)...), "1002000000000000001", "more than 5 times the 0.04 %"},

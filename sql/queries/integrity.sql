@@ -25,14 +25,16 @@ g AS (
     SELECT token_id, arg_max(value, ts) AS gross FROM series_between('gross_stake_native', $as_of::TIMESTAMP - max_carry(), $as_of, $known_at) GROUP BY 1),
 i AS (SELECT token_id, arg_max(value, ts) AS core FROM series_between('backing_internal_native', $as_of::TIMESTAMP - max_carry(), $as_of, $known_at) GROUP BY 1),
 e AS (SELECT token_id, arg_max(value, ts) AS extern FROM series_between('backing_external_native', $as_of::TIMESTAMP - max_carry(), $as_of, $known_at) GROUP BY 1),
+n AS (SELECT token_id, arg_max(value, ts) AS extern_shares FROM series_between('lst_supply_external', $as_of::TIMESTAMP - max_carry(), $as_of, $known_at) GROUP BY 1),
 f AS (
     SELECT token_id, count(*) FILTER (rate < prev_rate AND ts > $as_of::TIMESTAMP - INTERVAL 30 DAY) AS falls
     FROM rate_step_between($as_of::TIMESTAMP - INTERVAL 30 DAY, $as_of, $known_at) GROUP BY 1),
 x AS (
     SELECT t.chain_id, t.symbol, t.accrual, v.rate, CASE WHEN v.supply_from = 'supply' THEN v.supply END AS supply, NULL::DOUBLE AS home_supply, v.backing_native AS backing,
-           g.gross / nullif(v.backing_native, 0) AS gross_ratio, 1e4 * ((i.core + e.extern) / nullif(v.backing_native, 0) - 1) AS parts_bps, f.falls
+           g.gross / nullif(v.backing_native, 0) AS gross_ratio, 1e4 * ((i.core + e.extern) / nullif(v.backing_native, 0) - 1) AS parts_bps,
+           i.core / nullif(v.supply - n.extern_shares, 0) AS core_rate, e.extern / nullif(n.extern_shares, 0) AS extern_rate, f.falls
     FROM v JOIN token t USING (token_id)
-    LEFT JOIN g USING (token_id) LEFT JOIN i USING (token_id) LEFT JOIN e USING (token_id) LEFT JOIN f USING (token_id)
+    LEFT JOIN g USING (token_id) LEFT JOIN i USING (token_id) LEFT JOIN e USING (token_id) LEFT JOIN n USING (token_id) LEFT JOIN f USING (token_id)
     WHERE v.rate IS NOT NULL OR v.backing_native IS NOT NULL
     UNION ALL BY NAME
     SELECT t.chain_id, t.symbol, t.accrual, s.supply, h.supply AS home_supply
@@ -47,6 +49,7 @@ SELECT chain_id AS chain, symbol AS token, rate, supply, home_supply, round(supp
        CASE WHEN rate < 0.5 THEN 'rate below 0.5: is the ratio swapped?'
             WHEN abs(supply * rate / nullif(backing, 0) - 1) > 0.001 THEN 'supply × rate is not the backing'
             WHEN abs(parts_bps) > 1 THEN 'the parts are not the whole'
+            WHEN abs(core_rate / nullif(extern_rate, 0) - 1) > 0.0001 THEN 'a core share and an external one are not worth the same'
             WHEN gross_ratio < 0.999 AND accrual = 'benchmark' THEN 'its tokens are owed more than all its stake: is some counted twice?'
             WHEN gross_ratio < 0.999 THEN 'less stake is run than is owed'
             WHEN supply > 1.001 * home_supply THEN 'there is more of it than of the token it stands for'

@@ -8,7 +8,7 @@
 -- column: vs_chain_pct | percent | 1 − net APR over the chain's own rate: fee, idle stake and performance together
 -- column: net_native | native | rewards of stakers in the updates counted
 -- column: fee_native | native | what was kept in them
--- column: updates | count | updates with known fee shares
+-- column: updates | count | updates whose rewards and fee shares are known
 -- column: idle_pct | percent | part of the backing that earned nothing: 1 − utilisation, mean of the readings
 -- param: window | 30 | days looked back from as_of
 -- param: as_of | now | the moment looked at, UTC

@@ -56,13 +56,13 @@ CREATE OR REPLACE MACRO depeg_episodes(theta, lo := '-infinity', hi := 'infinity
                    PARTITION BY token_id, venue, size_base ORDER BY ts ROWS UNBOUNDED PRECEDING) AS episode
         FROM (SELECT *, coalesce(lag(below) OVER (PARTITION BY token_id, venue, size_base ORDER BY ts), 0) AS was FROM y)
         WHERE below = 1)
-    SELECT z.token_id, z.venue, z.size_base, min(z.ts) AS began, arg_min(z.ts, z.premium) AS trough_at,
+    SELECT z.token_id, z.venue, z.size_base, min(z.ts) AS began, first(z.ts ORDER BY z.premium, z.ts) AS trough_at,
            CASE WHEN bool_or(z.next_ts IS NULL) THEN NULL ELSE max(z.next_ts) END AS ended,
            1e4 * min(z.premium) AS trough_bps,
            CASE WHEN bool_or(z.next_ts IS NULL) THEN NULL
                 ELSE seconds_between(min(z.ts), max(z.next_ts)) / 86400 END AS duration_days,
            CASE WHEN bool_or(z.next_ts IS NULL) THEN NULL
-                ELSE seconds_between(arg_min(z.ts, z.premium), max(z.next_ts)) / 86400 END AS recovery_days,
+                ELSE seconds_between(first(z.ts ORDER BY z.premium, z.ts), max(z.next_ts)) / 86400 END AS recovery_days,
            sum(-1e4 * z.premium * least(coalesce(seconds_between(z.ts, z.next_ts), 0), t.stale_after_s) / 86400) AS area_bps_days,
            count(*) AS prices, bool_or(z.next_ts IS NULL) AS is_open
     FROM z JOIN token t USING (token_id) GROUP BY z.token_id, z.venue, z.size_base, z.episode;

@@ -14,6 +14,7 @@ CREATE OR REPLACE MACRO fee_setting_between(lo, hi, kt) AS TABLE
 --   fee_native    what the protocol kept. fee_from says how it is known:
 --                 'shares'  exact: fee shares minted in the interval × the new rate,
 --                           where the reports they come from make up the interval
+--                           and it is no longer than max_carry()
 --                 'setting' estimated from fee_reward_bps in force at the update
 --                 NULL      unknown
 --   to_operators, to_treasury, to_holders, to_insurance
@@ -32,7 +33,7 @@ CREATE OR REPLACE MACRO reward_with(steps, lo, hi, kt) AS TABLE
     fee AS (
         SELECT f.token_id, s.ts, sum(f.value) AS fee_shares
         FROM series_between('fee_shares', lo::TIMESTAMP - max_carry(), hi, kt) f ASOF JOIN s ON f.token_id = s.token_id AND f.ts <= s.ts
-        WHERE f.ts > s.prev_ts GROUP BY 1, 2
+        WHERE f.ts > s.prev_ts AND s.prev_ts >= s.ts - max_carry() GROUP BY 1, 2
         -- Where rates are read more seldom than reports come, an interval holds reports
         -- nobody read. Those that say what time they are of must fill it.
         HAVING coalesce(abs(sum(seconds_between(f.period_start, f.ts)) - any_value(seconds_between(s.prev_ts, s.ts)))
@@ -41,8 +42,11 @@ CREATE OR REPLACE MACRO reward_with(steps, lo, hi, kt) AS TABLE
         SELECT s.*, fee.fee_shares,
                coalesce(CASE WHEN seconds_between(u.ts, s.prev_ts) <= s.stale_after_s THEN u.supply END,
                         CASE WHEN seconds_between(v.ts, s.ts) <= s.stale_after_s THEN v.supply END) AS supply,
-               b.value AS fee_bps, o.value AS operators_bps, y.value AS treasury_bps,
-               h.value AS holders_bps, i.value AS insurance_bps
+               CASE WHEN b.ts >= s.ts - max_carry() THEN b.value END AS fee_bps,
+               CASE WHEN o.ts >= s.ts - max_carry() THEN o.value END AS operators_bps,
+               CASE WHEN y.ts >= s.ts - max_carry() THEN y.value END AS treasury_bps,
+               CASE WHEN h.ts >= s.ts - max_carry() THEN h.value END AS holders_bps,
+               CASE WHEN i.ts >= s.ts - max_carry() THEN i.value END AS insurance_bps
         FROM s
         LEFT JOIN fee ON fee.token_id = s.token_id AND fee.ts = s.ts
         ASOF LEFT JOIN supplies u ON s.token_id = u.token_id AND s.prev_ts >= u.ts
@@ -114,7 +118,7 @@ CREATE OR REPLACE MACRO advertised_fee(as_of, kt := 'infinity') AS TABLE
     FROM token t LEFT JOIN card USING (protocol_id) LEFT JOIN chain ON chain.token_id = t.token_id
     WHERE t.accrual NOT IN ('benchmark', 'bridged');
 
--- Take rates over a window: effective where fee shares are known, against what is
+-- Take rates over a window: effective where rewards and fee shares are known, against what is
 -- advertised and against the chain's own rate (fee drag + idle drag + performance).
 -- aprs names a relation of yields of the same window, steps one of steps that is
 -- complete for it.
@@ -122,7 +126,7 @@ CREATE OR REPLACE MACRO take_rate_with(aprs, steps, win_days, as_of, kt) AS TABL
     WITH r AS (
         SELECT token_id, sum(net_native) AS net_native, sum(fee_native) AS fee_native, count(*) AS updates
         FROM reward_with(steps, as_of::TIMESTAMP - to_seconds(win_days::DOUBLE * 86400), as_of, kt)
-        WHERE fee_from = 'shares'
+        WHERE fee_from = 'shares' AND net_native IS NOT NULL -- a fee without its reward would look like a high rate
         GROUP BY 1)
     SELECT t.token_id, r.updates, r.net_native, r.fee_native,
            take_rate_of(r.net_native, r.fee_native) AS take_rate_eff, f.adv_bps / 1e4 AS take_rate_adv,
