@@ -65,7 +65,7 @@ func refuse(t *testing.T, database string, n int) {
 // came too soon by the next verb that writes.
 func TestOneShotVerbsPublishWhatTheyChange(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, siteOptions{30 * time.Second, time.Minute, "@daily", []string{"marinade"}})
+	s := newSite(t, patient.with("marinade"))
 	ok := func(args ...string) {
 		t.Helper()
 		if end := s.run(args...); end.code != exitOK {

@@ -16,7 +16,7 @@ import (
 // goes on where it was.
 func TestAnInterruptedBackfillGoesOn(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, siteOptions{30 * time.Second, time.Minute, "@daily", []string{"rocketpool"}})
+	s := newSite(t, patient.with("rocketpool"))
 	command := []string{"backfill", "--from", "2024-03-01", "--to", "2024-05-20", "--every", "1d", "--plugin", "rocketpool"}
 	s.net.SpoilEthereum(chaintest.Contract(chaintest.RETH), chaintest.Silent)
 	asked := s.awaitRequest(6)

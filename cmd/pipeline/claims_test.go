@@ -83,7 +83,7 @@ func (s *site) claims() map[string]map[string]any {
 // the other.
 func TestWhatIsClaimedStandsBesideWhatWasPaid(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, siteOptions{30 * time.Second, time.Minute, "@daily", []string{"lido", "marinade", "claims"}})
+	s := newSite(t, patient.with("lido", "marinade", "claims"))
 	api := startAPIs(t)
 	configure := func(chains string) {
 		text := fmt.Sprintf(claimsConfig, s.net.EthereumURL, s.net.SolanaURL, chains)

@@ -2,6 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,6 +26,30 @@ func (k *killer) check() {
 	}
 	k.checkWhole()
 	k.nothingLeft()
+	if left, _ := filepath.Glob(filepath.Join(k.published(), "*.tmp")); len(left) > 0 {
+		k.t.Errorf("left behind after %v: %v", k.story, left)
+	}
+	if live, copied := k.ask(rowsToKeep), k.askFile(k.latest(), rowsToKeep); !slices.Equal(slices.Sorted(slices.Values(live)), slices.Sorted(slices.Values(copied))) {
+		k.t.Errorf("after %v the newest copy has %d rows, the warehouse %d", k.story, len(copied), len(live))
+	}
+}
+
+// latest is the newest copy for readers.
+func (k *killer) latest() string { return filepath.Join(k.published(), store.LatestSnapshot) }
+
+// checkCopy wants of the newest copy, if there is one, that it opens and holds nothing
+// that the warehouse does not have.
+func (k *killer) checkCopy(live map[string]bool) {
+	k.t.Helper()
+	if _, err := os.Lstat(k.latest()); errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	k.count.copies.Add(1)
+	for _, row := range k.askFile(k.latest(), rowsToKeep) {
+		if !live[row] {
+			k.t.Fatalf("the newest copy after %v has what the warehouse has not: %s", k.story, row)
+		}
+	}
 }
 
 // checkScheduled wants each hour since the warehouse was fresh.
@@ -92,6 +120,7 @@ func (k *killer) nothingLost(output string) {
 		}
 	}
 	k.kept = rows
+	k.checkCopy(rows)
 	k.count.mu.Lock()
 	defer k.count.mu.Unlock()
 	k.count.told += len(told)

@@ -45,7 +45,7 @@ var (
 )
 
 // TestKilledAtAnyMoment kills the pipeline or one of its plugins with SIGKILL, or a
-// node it reads, at random requests, lines of output and writes to the warehouse,
+// node it reads, at random requests, lines of output and writes to the warehouse or a copy of it,
 // while it does what is due, once or as the daemon, or reads the past, until it
 // comes through, and then looks whether the warehouse is as if nothing had happened.
 // LST_KILLS is how many kills there are (default 25), LST_SEED repeats them.
@@ -64,7 +64,10 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	seed := number("LST_SEED", 1)
 	count := &killCount{kills: map[string]int{}}
 	t.Cleanup(func() {
-		t.Logf("kills: %v; ticks said to be stored: %d", count.kills, count.told)
+		t.Logf("kills: %v; ticks said to be stored: %d; copies read: %d", count.kills, count.told, count.copies.Load())
+		if count.copies.Load() == 0 {
+			t.Error("no copy was published: nothing was seen of them")
+		}
 		if count.told == 0 {
 			t.Error("no process said that a tick is stored: its output was not understood")
 		}
@@ -75,8 +78,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	for worker := range 3 {
 		t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
 			t.Parallel()
-			o := patient
-			o.schedule, o.plugins = "@hourly", []string{"rocketpool", "marinade"}
+			o := patient.with("rocketpool", "marinade")
+			o.schedule, o.publish = "@hourly", "1ms"
 			k := &killer{site: newSite(t, o), random: rand.New(rand.NewPCG(uint64(seed), uint64(worker))), count: count}
 			fresh := k.fresh()
 			for left.Load() > 0 {
@@ -100,6 +103,8 @@ type killCount struct {
 	mu    sync.Mutex
 	kills map[string]int // by verb and victim
 	told  int            // ticks that processes said they have stored
+
+	copies atomic.Int64 // that were read after a kill
 }
 
 func (c *killCount) add(what string) { c.mu.Lock(); defer c.mu.Unlock(); c.kills[what]++ }

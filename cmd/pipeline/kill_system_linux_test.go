@@ -10,13 +10,18 @@ import (
 	"time"
 )
 
-// onWrite calls f at the n-th write to the warehouse or its log: in the middle of a
-// transaction, or between two. stop ends the watch.
+// onWrite calls f at the n-th write to the warehouse, its log or a copy: in the middle of
+// a transaction or of a copy, or between two. stop ends the watch.
 func (k *killer) onWrite(n int, f func()) (stop func()) {
 	k.t.Helper()
 	fd, err := syscall.InotifyInit1(syscall.IN_NONBLOCK | syscall.IN_CLOEXEC)
-	if err == nil {
-		_, err = syscall.InotifyAddWatch(fd, filepath.Dir(k.database()), syscall.IN_MODIFY)
+	for _, dir := range []string{filepath.Dir(k.database()), k.published()} {
+		if err == nil {
+			err = os.MkdirAll(dir, 0o755)
+		}
+		if err == nil {
+			_, err = syscall.InotifyAddWatch(fd, dir, syscall.IN_MODIFY|syscall.IN_CREATE)
+		}
 	}
 	if err != nil {
 		k.t.Fatal(err)

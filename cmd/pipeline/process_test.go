@@ -49,7 +49,8 @@ jobs:
   - { name: prices, schedule: "{{.Schedule}}", plugins: [chainlink] }
   - { name: state, schedule: "{{.Schedule}}", plugins: [{{.State}}] }
 serve: { listen: "127.0.0.1:0" }
-log: { format: json, level: debug }
+{{if .Publish}}publish: { dir: published, every: {{.Publish}}, keep: 2 }
+{{end}}log: { format: json, level: debug }
 `))
 
 // siteOptions say what differs between sites.
@@ -57,10 +58,14 @@ type siteOptions struct {
 	exchange, task time.Duration // the longest an HTTP exchange, and a task, may take
 	schedule       string        // "@daily" leaves tests only midnight to fall over
 	plugins        []string      // beside chainlink
+	publish        string        // the shortest time between two copies; "" for none
 }
 
 // patient is for tests in which nothing waits in vain.
-var patient = siteOptions{30 * time.Second, time.Minute, "@daily", []string{"lido", "rocketpool", "marinade", "stakepool"}}
+var patient = siteOptions{30 * time.Second, time.Minute, "@daily", []string{"lido", "rocketpool", "marinade", "stakepool"}, ""}
+
+// with are the same options for other plugins.
+func (o siteOptions) with(plugins ...string) siteOptions { o.plugins = plugins; return o }
 
 // newSite makes a site with chains of its own and an empty warehouse.
 func newSite(t testing.TB, o siteOptions) *site {
@@ -76,7 +81,7 @@ func newSite(t testing.TB, o siteOptions) *site {
 	var text bytes.Buffer
 	err = siteConfig.Execute(&text, map[string]any{
 		"Ethereum": s.net.EthereumURL, "Solana": s.net.SolanaURL, "Timeout": o.exchange, "Task": o.task,
-		"Schedule": o.schedule, "State": strings.Join(o.plugins, ", "),
+		"Schedule": o.schedule, "State": strings.Join(o.plugins, ", "), "Publish": o.publish,
 	})
 	if err = errors.Join(err, os.WriteFile(filepath.Join(s.dir, "pipeline.yaml"), text.Bytes(), 0o600)); err != nil {
 		t.Fatal(err)
@@ -122,11 +127,14 @@ var emptyWarehouse = sync.OnceValues(func() ([]byte, error) {
 // database is the path of the site's warehouse.
 func (s *site) database() string { return filepath.Join(s.dir, "data", "warehouse.duckdb") }
 
+// published is where a site that publishes has the copies for readers.
+func (s *site) published() string { return filepath.Join(s.dir, "published") }
+
 // setWarehouse replaces the warehouse and all that belongs to it.
 func (s *site) setWarehouse(data []byte) {
 	s.t.Helper()
 	folder := filepath.Dir(s.database())
-	if err := errors.Join(os.RemoveAll(folder), os.Mkdir(folder, 0o755), os.WriteFile(s.database(), data, 0o644)); err != nil {
+	if err := errors.Join(os.RemoveAll(folder), os.RemoveAll(s.published()), os.Mkdir(folder, 0o755), os.WriteFile(s.database(), data, 0o644)); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -249,7 +257,13 @@ func (p *started) wait() ended {
 // joined by a bar; nil is NULL.
 func (s *site) ask(query string, args ...any) []string {
 	s.t.Helper()
-	db, err := store.OpenReadOnly(s.t.Context(), s.database())
+	return s.askFile(s.database(), query, args...)
+}
+
+// askFile asks another warehouse than the site's, such as a copy of it.
+func (s *site) askFile(path, query string, args ...any) []string {
+	s.t.Helper()
+	db, err := store.OpenReadOnly(s.t.Context(), path)
 	if err != nil {
 		s.t.Fatal(err)
 	}
