@@ -121,6 +121,31 @@ func checkHover(t *testing.T, v *visit) {
 	}
 }
 
+// checkBreaks wants the labels of breaks as they are really written inside their chart,
+// clear of each other and of every other text, and their sentence beside the pointer.
+func checkBreaks(t *testing.T, v *visit) {
+	t.Helper()
+	got := eval[string](t, v, `(() => { const bad = []; let seen = 0;
+		for (const svg of document.querySelectorAll("svg.chart")) {
+			const names = [...svg.querySelectorAll(".break-name")].filter(e => e.getClientRects().length), box = svg.getBoundingClientRect();
+			for (const e of names) {
+				const r = e.getBoundingClientRect(); seen++;
+				if (r.left < box.left || r.right > box.right || r.top < box.top) bad.push("outside: " + e.textContent);
+				for (const o of svg.querySelectorAll("text")) { const q = o.getBoundingClientRect();
+					if (o !== e && r.left < q.right && q.left < r.right && r.top < q.bottom && q.top < r.bottom) bad.push(e.textContent + " over " + o.textContent); }
+			}
+		}
+		if (seen < 6) bad.push("only " + seen + " labels");
+		const line = document.querySelector("#growth .break");
+		line.dispatchEvent(new PointerEvent("pointermove", { bubbles: true }));
+		const tip = document.getElementById("tip");
+		if (tip.hidden || !tip.textContent.startsWith("Break 1 at 2024-03-03: ")) bad.push("beside the pointer: " + tip.textContent);
+		return bad.join("\n"); })()`)
+	if got != "" {
+		t.Error(got)
+	}
+}
+
 // checkAccess runs axe-core over the page with everything unfolded, as a test of its
 // own that is left out where axe-core is not installed.
 func checkAccess(t *testing.T, v *visit) {

@@ -33,7 +33,7 @@ func chrome(t *testing.T) string {
 			return path
 		}
 	}
-	t.Skip("chromium not installed")
+	t.Skip("chromium not installed: left out are the marks of every chart held against their rows, overflow at three widths, light and dark, hover, axe-core, the console, requests, print on A4 and the dashboard's policy")
 	return ""
 }
 
@@ -173,6 +173,25 @@ func TestThePageInABrowser(t *testing.T) {
 			t.Errorf("in print the page is %d pixels too wide", got-inside)
 		}
 	})
+	for width, mode := range map[int64]string{390: "light", 1280: "dark"} {
+		t.Run(fmt.Sprintf("%d pixels wide, with breaks", width), func(t *testing.T) {
+			d, err := brokenWorld()
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(t.TempDir(), "breaks.html")
+			if err := os.WriteFile(file, []byte(pageOf(t, d)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			address := (&url.URL{Scheme: "file", Path: file}).String()
+			v := open(t, tab, address, width, mode)
+			checkOverflow(t, v, width)
+			checkMarks(t, v, d)
+			checkBreaks(t, v)
+			checkAccess(t, v)
+			v.done(t, address)
+		})
+	}
 	t.Run("from the dashboard, with its policy as a header", func(t *testing.T) {
 		server := httptest.NewServer(Handler(func(context.Context) (*Data, error) { return d, nil }))
 		t.Cleanup(server.Close)

@@ -66,6 +66,7 @@ var wanted = []struct {
 	{"share-history", nil},
 	{"operators", nil},
 	{"sources", map[string]string{"window": "365"}},
+	{"definitions", map[string]string{"from": "now-365d"}}, // the time of the charts
 }
 
 // Collect asks every query of a report once. The first that fails ends it.

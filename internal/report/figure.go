@@ -15,8 +15,10 @@ import (
 // trust them.
 type figure struct {
 	ID, Title string
-	Lead      string   // what it shows and how to read it
-	Trust     []string // as-of, window, basis marks, states, methodology
+	Lead      string        // what it shows and how to read it
+	Trust     []string      // as-of, window, basis marks, states, methodology
+	From      drawnFrom     // of charts over time: what may break them
+	Breaks    []seriesBreak // inside their time
 	Keys      []key
 	Panels    []panel // drawn side by side where there is room
 	Toggle    string  // the second unit, when panels come in two

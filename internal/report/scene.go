@@ -28,6 +28,7 @@ type mark struct {
 	D, Text, Anchor string
 	Token, Value    string
 	Tip             string
+	Title           string // what a browser without script shows there; the script makes it the Tip
 }
 
 // coord is a position in the view box, written with one decimal.

@@ -16,8 +16,11 @@ func (d *Data) growthFigure() (figure, error) {
 		Lead: "What 100 native units became at the redemption rate, without entry and exit fees. Steps are real updates. " +
 			"The log axis makes equal slopes equal yields: a line that begins later starts at 100 then, so compare slopes, not ends.",
 		Trust: d.trust("growth-history"),
+		From:  drawnFrom{queries: []string{"growth-history"}, metrics: []string{"exchange_rate", "benchmark_apr", "price"}},
 		Keys:  []key{{"bench", "", "the chain's own staking rate"}, {"band-key", "", "between redemption value and market price"}},
 	}
+	from, to := between(d.rows("growth-history"), "day")
+	f.Breaks = d.breaks(f.From, from, to)
 	names, members := groups(d.rows("growth-history"), "underlying")
 	for i, rs := range members {
 		list := growthSeries(rs)
@@ -27,8 +30,8 @@ func (d *Data) growthFigure() (figure, error) {
 		asset := names[i][0]
 		f.Panels = append(f.Panels, panel{
 			Heading: "100 " + asset,
-			Wide:    growthScene("growth-w-"+slug(asset), asset, list, 620, 340),
-			Narrow:  growthScene("growth-n-"+slug(asset), asset, list, 360, 320),
+			Wide:    growthScene("growth-w-"+slug(asset), asset, list, f.Breaks, 620, 340),
+			Narrow:  growthScene("growth-n-"+slug(asset), asset, list, f.Breaks, 360, 320),
 		})
 		f.Tables = append(f.Tables, growthTable(asset, list))
 	}
@@ -40,9 +43,9 @@ func (d *Data) growthFigure() (figure, error) {
 	return f, err
 }
 
-func growthScene(id, asset string, list []series, w, h int) *scene {
+func growthScene(id, asset string, list []series, breaks []seriesBreak, w, h int) *scene {
 	sc := &scene{ID: id, W: w, H: h, Title: "Growth of 100 " + asset}
-	left, right, top, bottom := 46.0, float64(w)-labelRoom(list, w), 12.0, float64(h)-26
+	left, right, top, bottom := 46.0, float64(w)-labelRoom(list, w), 12+breakRoom(breaks), float64(h)-26
 	from, to := list[0].days[0], list[0].days[0]
 	lo, hi := 100.0, 100.0
 	for _, s := range list {
@@ -75,6 +78,7 @@ func growthScene(id, asset string, list []series, w, h int) *scene {
 	endLabels(sc, list, x, y, right, top, bottom)
 	hover(sc, list, x, top, bottom)
 	sc.Desc = fmt.Sprintf("From %s to %s 100 %s became: %s.", day(from), day(to), asset, strings.Join(ends, ", "))
+	sc.breaks(breaks, x, bottom)
 	return sc
 }
 

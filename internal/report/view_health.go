@@ -31,7 +31,7 @@ func (d *Data) healthFigure() (figure, error) {
 		f.Notes = append(f.Notes, "Never read here: "+strings.Join(never, ", ")+".")
 	}
 	var err error
-	f.Offers, err = d.offers("freshness", "coverage", "restated", "warnings")
+	f.Offers, err = d.offers("freshness", "coverage", "restated", "warnings", "definitions")
 	return f, err
 }
 

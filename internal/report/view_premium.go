@@ -16,6 +16,7 @@ func (d *Data) premiumFigure() (figure, error) {
 		Lead: "Market price against redemption value, mean of each week. Blue is above, orange below; the deeper, the further, up to 100 bps. " +
 			"An empty week has no price. Where a venue is quoted at several sizes, the largest of its newest week is drawn. Outlined: depeg episodes below −50 bps with their trough and length.",
 		Trust: d.trust("premium-history", "depeg"),
+		From:  drawnFrom{queries: []string{"premium-history", "depeg"}, metrics: []string{"exchange_rate", "price"}},
 	}
 	for i, text := range []string{"−100 bps", "−50", "−25", "−5", "at par", "+5", "+25", "+50", "+100"} {
 		f.Keys = append(f.Keys, key{fmt.Sprintf("cell p%d", i), "", text})
@@ -27,7 +28,8 @@ func (d *Data) premiumFigure() (figure, error) {
 		for i := range members {
 			members[i] = ofLargestSize(members[i])
 		}
-		f.Panels = []panel{{Full: true, Wide: d.premiumScene("premium-w", names, members, 1180, 130), Narrow: d.premiumScene("premium-n", names, members, 360, 4)}}
+		f.Breaks = d.breaks(f.From, d.AsOf.AddDate(-1, 0, 0), d.AsOf)
+		f.Panels = []panel{{Full: true, Wide: d.premiumScene("premium-w", names, members, f.Breaks, 1180, 130), Narrow: d.premiumScene("premium-n", names, members, f.Breaks, 360, 4)}}
 	}
 	f.Tables = []table{d.premiumTable(), d.depegTable()}
 	var err error
@@ -70,24 +72,25 @@ func ofLargestSize(rs []row) []row {
 	return slices.DeleteFunc(slices.Clone(rs), func(r row) bool { return sizeOf(r) != largest })
 }
 
-func (d *Data) premiumScene(id string, names [][]string, members [][]row, w int, left float64) *scene {
+func (d *Data) premiumScene(id string, names [][]string, members [][]row, breaks []seriesBreak, w int, left float64) *scene {
 	stacked := left < 60 // the name stands above its strip
 	pitch, head := 52.0, 0.0
 	if stacked {
 		pitch, head = 64, 16
 	}
-	sc := &scene{ID: id, W: w, H: int(pitch*float64(len(names))) + 30, Title: "Premium and discount by week"}
+	top := breakRoom(breaks)
+	sc := &scene{ID: id, W: w, H: int(top+pitch*float64(len(names))) + 30, Title: "Premium and discount by week"}
 	from, to := d.AsOf.AddDate(-1, 0, 0), d.AsOf
 	x := timeScale{from, to, left, float64(w) - 4}
-	bottom := pitch*float64(len(names)) + 4
+	bottom := top + pitch*float64(len(names)) + 4
 	months := 1
 	if stacked {
 		months = 3
 	}
-	x.months(sc, 0, bottom, months)
+	x.months(sc, top, bottom, months)
 	var words []string
 	for i, rs := range members {
-		y := pitch*float64(i) + head + 18
+		y := top + pitch*float64(i) + head + 18
 		token, venue := names[i][0], names[i][1]
 		size := sizeOf(rs[0]) // the same in all of them
 		place := venue + size.at()
@@ -116,6 +119,7 @@ func (d *Data) premiumScene(id string, names [][]string, members [][]row, w int,
 		words = append(words, fmt.Sprintf("%s on %s %s, lowest %s", token, place, plural(len(rs), "week", "weeks"), signedBps(lowest, true)))
 	}
 	sc.Desc = strings.Join(words, "; ") + "."
+	sc.breaks(breaks, x, bottom)
 	return sc
 }
 

@@ -18,7 +18,10 @@ func (d *Data) shareFigure() (figure, error) {
 		Lead: "Share of the tokens of one native asset in this warehouse, not of all stake of the chain: that is the denominator chain of the query share. " +
 			"Below it the Herfindahl-Hirschman index, 0 to 10,000. Where the number of tokens read changes, shares jump without anyone moving.",
 		Trust: d.trust("share-history", "share"),
+		From:  drawnFrom{queries: []string{"share-history"}, metrics: []string{"exchange_rate", "lst_supply", "lst_supply_reported", "backing_native"}},
 	}
+	from, to := between(d.rows("share-history"), "day")
+	f.Breaks = d.breaks(f.From, from, to)
 	names, members := groups(d.rows("share-history"), "underlying")
 	for i, rs := range members {
 		asset := names[i][0]
@@ -27,7 +30,7 @@ func (d *Data) shareFigure() (figure, error) {
 			continue
 		}
 		of := rs[0].textOr("denominator_id", unknown) // the same in every row of the asset
-		f.Panels = append(f.Panels, panel{Heading: asset + " tokens, shares of the " + of, Wide: a.scene("share-w-"+slug(asset), asset, 620, 380), Narrow: a.scene("share-n-"+slug(asset), asset, 350, 350)})
+		f.Panels = append(f.Panels, panel{Heading: asset + " tokens, shares of the " + of, Wide: a.scene("share-w-"+slug(asset), asset, f.Breaks, 620, 380), Narrow: a.scene("share-n-"+slug(asset), asset, f.Breaks, 350, 350)})
 	}
 	if p := d.operatorPanel(); p != nil {
 		f.Panels = append(f.Panels, *p)
@@ -109,12 +112,12 @@ func newAreas(rs []row) areas {
 	return a
 }
 
-func (a areas) scene(id, asset string, w, h int) *scene {
+func (a areas) scene(id, asset string, breaks []seriesBreak, w, h int) *scene {
 	sc := &scene{ID: id, W: w, H: h, Title: "Shares of " + asset + " tokens"}
 	left, right := 46.0, float64(w)-96
 	split := float64(h) * 0.68
 	x := timeScale{a.days[0], a.days[len(a.days)-1], left, right}
-	y := scale{lo: 0, hi: 100, from: split, to: 10}
+	y := scale{lo: 0, hi: 100, from: split, to: 10 + breakRoom(breaks)}
 	z := scale{lo: 0, hi: 10000, from: float64(h) - 26, to: split + 26}
 	for _, v := range []float64{0, 25, 50, 75, 100} {
 		sc.text("tick", "end", left-6, y.at(v)+4, "%s%%", fixed(v, 0))
@@ -177,6 +180,7 @@ func (a areas) scene(id, asset string, w, h int) *scene {
 		}
 	}
 	sc.Desc = fmt.Sprintf("On %s: %s; HHI %s.", day(a.days[last]), strings.Join(words, ", "), fixed(a.hhi[last], 0))
+	sc.breaks(breaks, x, z.from)
 	return sc
 }
 

@@ -7,6 +7,10 @@
     svg.setAttribute("aria-label", title.textContent);
     svg.removeAttribute("aria-labelledby");
     title.remove();
+    svg.querySelectorAll("title").forEach(function (title) {
+      title.parentNode.setAttribute("data-tip", title.textContent);
+      title.remove();
+    });
   });
   function show(event) {
     var mark = event.target.closest ? event.target.closest("[data-tip]") : null;
