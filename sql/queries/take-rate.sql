@@ -14,7 +14,7 @@
 -- param: as_of | now | the moment looked at, UTC
 -- param: known_at | latest | use only what was known by then
 -- caveat: effective_pct needs fee shares minted per report; without them it is unknown, never assumed to be the advertised fee.
--- methodology: 1
+-- methodology: 2
 SELECT t.chain_id AS chain, t.symbol AS token, round(100 * k.take_rate_eff, 4) AS effective_pct,
        round(100 * k.take_rate_adv, 4) AS advertised_pct, round(100 * (k.take_rate_eff - k.take_rate_adv), 4) AS diff_pp,
        round(100 * k.take_rate_vs_bench, 2) AS vs_chain_pct, round(k.net_native, 9) AS net_native,
