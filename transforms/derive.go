@@ -46,12 +46,10 @@ type formula struct {
 }
 
 // result is a value with its half-width, or nil and the reason it is unknown.
-// obs are observations used beyond the inputs'.
 type result struct {
 	value, uncertainty *big.Rat
 	quality            sdk.Quality
 	reason             string
-	obs                []int
 }
 
 var formulas = []formula{
