@@ -48,7 +48,6 @@ type formula struct {
 // result is a value with its half-width, or nil and the reason it is unknown.
 type result struct {
 	value, uncertainty *big.Rat
-	quality            sdk.Quality
 	reason             string
 }
 
@@ -118,7 +117,7 @@ func (b *batch) apply(form formula, m moment) (f MetricFact, basis sdk.Basis, ok
 		if r.uncertainty != nil {
 			f.Uncertainty = r.uncertainty
 		}
-		f.doubt(r.quality, r.reason)
+		f.Reason = join(f.Reason, r.reason)
 	}
 	slices.Sort(f.Obs)
 	f.Obs = slices.Compact(f.Obs)

@@ -35,7 +35,7 @@ func (r *Runner) commit(ctx context.Context, rd *reading, record func(Outcome)) 
 			}
 			continue
 		}
-		res, out := r.result(ctx, rd, i, memory)
+		res, out := r.result(rd, i, memory)
 		results, outcomes = append(results, res), append(outcomes, out)
 	}
 	if err := r.correct(ctx, rd.work, results); err != nil {
@@ -69,7 +69,7 @@ func (r *Runner) commit(ctx context.Context, rd *reading, record func(Outcome)) 
 
 // result turns what was read at one anchor into facts, and says what that makes of
 // the task.
-func (r *Runner) result(ctx context.Context, rd *reading, i int, memory *memory) (store.TaskResult, Outcome) {
+func (r *Runner) result(rd *reading, i int, memory *memory) (store.TaskResult, Outcome) {
 	w, tick, anchor := rd.work, rd.ticks[i], rd.anchors[i]
 	observed, failures := rd.got.observed[i], rd.got.failures[i]
 	in := transforms.Input{
