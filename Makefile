@@ -117,7 +117,7 @@ bench-queries: ## Ask every query of 5 and of 50 million facts (half an hour, 5 
 
 screenshots: build ## Picture the report of the demo, light and dark, at three widths
 	$(if $(CHROME),,$(error chromium is not installed; install it, or set CHROME))
-	@test -f data/demo.duckdb || bin/pipeline demo >/dev/null
+	@bin/pipeline demo >/dev/null
 	bin/pipeline report --config config/demo.yaml --html data/report.html
 	CHROME="$(CHROME)" $(GO) run ./tools/shot -out docs/images data/report.html
 

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -114,9 +113,6 @@ func find(all []Definition, query string, version int) (Definition, bool) {
 // in two statements for one, so files are run one by one, as they were.
 const fileMark = "-- file sql/"
 
-// created is how the files of sql/views make a view or macro.
-var created = regexp.MustCompile(`(?m)^CREATE OR REPLACE (VIEW|MACRO)`)
-
 // QueryAs is Query for a definition's text, on the views and macros of its time: for
 // this one query they hide those the warehouse has now.
 func (s *Store) QueryAs(ctx context.Context, d Definition, args ...any) (*Rows, error) {
@@ -125,11 +121,10 @@ func (s *Store) QueryAs(ctx context.Context, d Definition, args ...any) (*Rows, 
 	if err != nil {
 		return nil, fmt.Errorf("read the views of methodology %d of query %s: %w", d.Version, d.Query, err)
 	}
-	text = created.ReplaceAllString(text, "CREATE OR REPLACE TEMP $1")
 	var files []string
 	for _, part := range strings.Split(text, fileMark)[1:] {
 		_, file, _ := strings.Cut(part, "\n")
-		files = append(files, file)
+		files = append(files, temporary(file))
 	}
 	return s.query(ctx, files, d.SQL, args...)
 }

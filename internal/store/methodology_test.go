@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -134,4 +135,65 @@ func TestThePresentViewsAnswerAsADefinition(t *testing.T) {
 	if n := count(t, s, "SELECT count(*) FROM duckdb_functions() WHERE database_name = 'temp'"); n != 0 {
 		t.Errorf("%d temporary macros are left", n)
 	}
+}
+
+// A program that is newer than the last one that wrote the file asks its own questions of it.
+func TestAReaderHasTheViewsOfItsOwnProgram(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "w.duckdb")
+	s, err := Open(t.Context(), path, Options{SQL: withViews(t, "CREATE OR REPLACE MACRO year_s() AS 1;\nCREATE OR REPLACE MACRO mine() AS 2;")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(query string) (string, error) {
+		t.Helper()
+		s, err := OpenReadOnly(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		return onlyValue(s.Query(t.Context(), query))
+	}
+	for query, want := range map[string]string{
+		"SELECT year_s()::BIGINT": "31536000", "SELECT count(*) FROM league(30, '2024-01-01')": "0", "SELECT mine()": "2",
+	} {
+		if got, err := ask(query); got != want || err != nil {
+			t.Errorf("%s: %s, %v; want %s", query, got, err, want)
+		}
+	}
+
+	// Where the tables are older, too, a question that needs the newer ones says what to do.
+	db, err := sql.Open("duckdb", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stmt := range []string{"ALTER TABLE dim_fee DROP COLUMN known_at", "DELETE FROM schema_migration WHERE version >= 7"} {
+		if _, err := db.ExecContext(t.Context(), stmt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ask("SELECT mine()"); got != "2" || err != nil {
+		t.Errorf("what needs no newer tables: %s, %v", got, err)
+	}
+	if _, err := ask("FROM fee_card('2024-01-01')"); err == nil || !strings.Contains(err.Error(), "has schema 6") || !strings.Contains(err.Error(), "pipeline run") {
+		t.Errorf("of older tables: %v", err)
+	}
+}
+
+// onlyValue is the only value of an answer, as text.
+func onlyValue(rows *Rows, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	var text string
+	if rows.Next() {
+		text = fmt.Sprint(rows.Values()[0])
+	}
+	return text, errors.Join(rows.Err(), rows.Close())
 }

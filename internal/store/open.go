@@ -56,6 +56,12 @@ type Store struct {
 	// diskFailed says that the disk failed the last write.
 	diskFailed bool
 
+	// views are those of this program, made temporary, where a file opened read-only
+	// has others: one that an earlier program with the same tables wrote last.
+	views []string
+	// behind says which schema a file has whose tables are older, and what to do.
+	behind string
+
 	// live holds the ids of the runs under way in this process.
 	live sync.Map
 
@@ -129,7 +135,8 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 }
 
 // OpenReadOnly opens a warehouse for queries: a published snapshot, or a live file
-// nobody holds. Writing methods return ErrReadOnly. While it is open, nobody can
+// nobody holds. Queries see the views and macros of this program, also in a file that
+// an earlier one with the same tables wrote. Writing methods return ErrReadOnly. While it is open, nobody can
 // open the file for writing, so close it soon.
 func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	s, err := newStore(path, Options{})
@@ -145,7 +152,11 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	s.db.Store(db)
-	if err := s.checkVersion(ctx, db); err != nil {
+	err = s.checkVersion(ctx, db)
+	if err == nil && s.behind == "" { // they might ask for columns that are not there
+		s.views, err = otherViews(ctx, db, s.opts.SQL)
+	}
+	if err != nil {
 		_ = s.Close()
 		return nil, err
 	}
@@ -203,6 +214,9 @@ func (s *Store) checkVersion(ctx context.Context, db *sql.DB) error {
 	}
 	if have > know {
 		return fmt.Errorf("open warehouse %s: %w: it has schema %d, this pipeline knows up to %d; the file was not touched, use the newer pipeline", s.path, ErrNewerSchema, have, know)
+	}
+	if have < know {
+		s.behind = fmt.Sprintf("%s has schema %d, and this pipeline's questions want %d: `pipeline run`, or any other verb that writes, brings it up to date", s.path, have, know)
 	}
 	return nil
 }

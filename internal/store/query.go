@@ -79,7 +79,10 @@ type Rows struct {
 // state of the warehouse until the Rows are closed, and cannot change anything:
 // other kinds of statement, and more than one, are refused before they run.
 func (s *Store) Query(ctx context.Context, query string, args ...any) (*Rows, error) {
-	rows, err := s.query(ctx, nil, query, args...)
+	rows, err := s.query(ctx, s.views, query, args...)
+	if err != nil && s.behind != "" {
+		return nil, fmt.Errorf("%w; %s", err, s.behind)
+	}
 	if s.readOnly || !invalidated(err) {
 		return rows, err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"sort"
 )
 
@@ -33,6 +34,36 @@ func readViews(files fs.FS) ([]viewFile, string, error) {
 		views = append(views, viewFile{name: name, text: string(text)})
 	}
 	return views, hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// otherViews are these views as temporary ones, which hide those the database has; none
+// if it has exactly these files.
+func otherViews(ctx context.Context, db *sql.DB, files fs.FS) ([]string, error) {
+	views, hash, err := readViews(files)
+	if err != nil {
+		return nil, err
+	}
+	var stored string
+	err = db.QueryRowContext(ctx, `SELECT sha256 FROM schema_views`).Scan(&stored)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("read the hash of the stored views: %w", err)
+	}
+	if stored == hash {
+		return nil, nil
+	}
+	var texts []string
+	for _, v := range views {
+		texts = append(texts, temporary(v.text))
+	}
+	return texts, nil
+}
+
+// created is how the files of sql/views make a view or macro.
+var created = regexp.MustCompile(`(?m)^CREATE OR REPLACE (VIEW|MACRO)`)
+
+// temporary makes a file of views one of temporary views and macros.
+func temporary(text string) string {
+	return created.ReplaceAllString(text, "CREATE OR REPLACE TEMP $1")
 }
 
 // applyViews drops all views and macros and runs the files again, in one
