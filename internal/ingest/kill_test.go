@@ -91,8 +91,8 @@ func TestKillsDuringScheduledAndBackfillWorkLoseAndDoubleNothing(t *testing.T) {
 		if err := os.Remove(k.setup("killed").Database); err != nil {
 			t.Fatal(err)
 		}
+		t.Logf("%d kills to go; so far: %v", left, k.kills)
 	}
-	t.Logf("kills: %v", k.kills)
 }
 
 type killer struct {
