@@ -22,7 +22,7 @@ CREATE TABLE gen_series AS
         (4, 'staking_native'), (5, 'buffer_native'), (6, 'queue_native'), (7, 'claimable_native'), (8, 'fee_reward_bps'),
         (9, 'fee_reward_operators_bps'), (10, 'fee_reward_treasury_bps'), (11, 'fee_deposit_bps'), (12, 'fee_withdraw_bps'),
         (13, 'deposits_paused'), (14, 'withdrawals_paused'), (15, 'validators_active'), (16, 'operators'),
-        (17, 'tvl_native'), (18, 'claimable_native'), (19, 'utilisation'), (20, 'benchmark_apr')) m(n, metric_id)
+        (17, 'tvl_native'), (18, 'tickets_native'), (19, 'utilisation'), (20, 'benchmark_apr')) m(n, metric_id)
     WHERE CASE WHEN t.accrual = 'benchmark' THEN m.n = 20 WHEN t.accrual = 'bridged' THEN m.n = 1
                WHEN t.accrual = 'wrapper' THEN m.n IN (0, 1) ELSE m.n < 20 END;
 

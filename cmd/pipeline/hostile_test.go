@@ -73,7 +73,7 @@ var hostileEthereum = []hostility{
 		ledger: same("failed|identity|endpoint \"eth\": serves another chain: it answers \"5\", want chain id 1", "chainlink", "lido", "rocketpool"),
 	}, {
 		name: "429 for an hour", spoil: onContract(chaintest.StETH, chaintest.Status(http.StatusTooManyRequests, "3600")),
-		ledger: same("failed|transient|http 429.*asks to be left alone for 1h0m0s", "lido"), shared: []string{"rocketpool"},
+		ledger: same("failed|transient|http 429.*asks to be left alone for 1h0m0s", "lido"), shared: []string{"chainlink", "rocketpool"},
 	}, {
 		name: "answers that break off", spoil: onContract(chaintest.RETH, chaintest.Truncated),
 		ledger: same("failed|transient|cut short", "rocketpool"),
