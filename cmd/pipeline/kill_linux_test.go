@@ -265,7 +265,8 @@ func (k *killer) complete() {
 	}
 	for {
 		undisturbed("run")
-		if len(k.ask(`FROM ingest_task WHERE state IN ('failed', 'partial') AND next_try IS NOT NULL`)) == 0 {
+		// A tick whose hour has just begun is due until the chain has come so far.
+		if len(k.ask(`FROM ingest_task WHERE state IN ('failed', 'partial') AND next_try IS NOT NULL OR state = 'due' AND tick >= ?`, k.from)) == 0 {
 			break
 		}
 		s, err := store.Open(k.t.Context(), k.database(), store.Options{})
