@@ -1,10 +1,10 @@
--- Things that happened: recorded events, and changes of flags and fee settings
--- seen between two readings. seen_since is the reading before, so the change fell
--- in (seen_since, ts].
 -- Did a setting change? A fee in bps by more than 0.005, a flag by more than a half.
 CREATE OR REPLACE MACRO setting_moved(metric, was, is_now) AS
     abs(is_now - was) > CASE WHEN metric LIKE 'fee_%' THEN 0.005 ELSE 0.5 END;
 
+-- Things that happened: recorded events, and changes of flags and fee settings
+-- seen between two readings. seen_since is the reading before, so the change fell
+-- in (seen_since, ts].
 CREATE OR REPLACE MACRO setting_change_between(lo, hi, kt) AS TABLE
     WITH setting AS MATERIALIZED (SELECT unnest([
         'deposits_paused', 'withdrawals_paused', 'protocol_paused', 'bunker_mode', 'instant_closed',
@@ -17,9 +17,8 @@ CREATE OR REPLACE MACRO setting_change_between(lo, hi, kt) AS TABLE
         GROUP BY 1, 2 HAVING setting_moved(metric_id, min(value) FILTER (quality NOT IN ('retracted', 'suspect')),
                                             max(value) FILTER (quality NOT IN ('retracted', 'suspect')))),
     r AS (
-        SELECT metric_id, token_id, ts, value, basis, known_at FROM fact_metric
+        SELECT metric_id, token_id, ts, value, basis, known_at FROM fact_metric SEMI JOIN moved USING (metric_id, token_id)
         WHERE ts > lo::TIMESTAMP - max_carry() AND ts <= hi::TIMESTAMP AND known_at <= kt::TIMESTAMP
-            AND metric_id IN (SELECT metric_id FROM moved) AND (metric_id, token_id) IN (SELECT (metric_id, token_id) FROM moved)
         QUALIFY row_number() OVER (PARTITION BY metric_id, token_id, ts, basis ORDER BY known_at DESC) = 1
             AND value IS NOT NULL AND quality NOT IN ('retracted', 'suspect')),
     n AS (
